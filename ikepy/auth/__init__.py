@@ -1,0 +1,1 @@
+"""Credentials, certificates and the AUTH payload; the only home of private keys."""

@@ -1,0 +1,1 @@
+"""What the operator wants: the model, its algorithms, and how it is read."""

@@ -1,0 +1,270 @@
+"""What the operator wants, as frozen dataclasses: no I/O, nothing half-checked.
+
+Rule 1: the words are swanctl.conf's where swanctl.conf has a word.
+Rule 2: each field is followed by one sentence; docs/configuration.md is made from these sentences.
+Not here: reading files (load.py), the names of algorithms (algorithms.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from ikepy.crypto.secret import Secret
+from ikepy.ipsec import Mark, Mode
+from ikepy.wire.payloads import Identification
+from ikepy.wire.sa import Proposal
+from ikepy.wire.ts import TrafficSelector
+
+
+class AuthKind(Enum):
+    """How a side proves its identity."""
+
+    PSK = "psk"
+    PUBKEY = "pubkey"
+
+
+class StartAction(Enum):
+    """What is done with a child when the configuration is loaded."""
+
+    NONE = "none"
+    START = "start"
+
+
+class SendCert(Enum):
+    """When our certificate goes into IKE_AUTH."""
+
+    ALWAYS = "always"
+    IF_ASKED = "ifasked"
+    NEVER = "never"
+
+
+class ExtendedKeyUsage(Enum):
+    """Extended key usages a peer's certificate may be asked to have."""
+
+    SERVER_AUTH = "serverAuth"
+    CLIENT_AUTH = "clientAuth"
+    IKE_INTERMEDIATE = "ikeIntermediate"
+
+
+class AddressPatternKind(Enum):
+    """What one entry of local_addrs or remote_addrs is."""
+
+    ANY = "any"
+    NETWORK = "network"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPattern:
+    """An entry of local_addrs or remote_addrs: `%any`, an address, a prefix, a range, or a DNS name.
+
+    first, last  the inclusive range of addresses (one address: both the same); None for ANY and NAME
+    name         the DNS name; None otherwise
+    """
+
+    kind: AddressPatternKind
+    first: IPv4Address | IPv6Address | None = None
+    last: IPv4Address | IPv6Address | None = None
+    name: str | None = None
+
+    def matches(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether the address fits; a NAME never does before it is resolved."""
+        if self.kind is AddressPatternKind.ANY:
+            return True
+        if self.first is None or self.last is None or self.first.version != address.version:
+            return False
+        return int(self.first) <= int(address) <= int(self.last)
+
+    @property
+    def single(self) -> IPv4Address | IPv6Address | None:
+        """The address where the pattern is exactly one, else None."""
+        return self.first if self.first is not None and self.first == self.last else None
+
+    @property
+    def size(self) -> int:
+        """How many addresses fit; the fewer, the more specific. ANY and NAME count as 2**128 and 1."""
+        if self.kind is AddressPatternKind.ANY:
+            return 1 << 128
+        if self.first is None or self.last is None:
+            return 1
+        return int(self.last) - int(self.first) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityPattern:
+    """Which identities are meant: `%any` (identification None), one, or a wildcard such as `*.example.com`.
+
+    identification  for a wildcard its octets hold the pattern, `*` standing for any octets
+    """
+
+    identification: Identification | None = None
+    wildcard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAuthConfig:
+    """How we prove who we are: one `local` section."""
+
+    auth: AuthKind
+    "psk or pubkey."
+    id: Identification | None = None
+    "Our identity; without it the certificate's subject, or our address."
+    certs: tuple[Path, ...] = ()
+    "Certificate files, PEM or DER, ours first, intermediates in any order, or whole chains in one file."
+    key: Path | None = None
+    "The private key's file; without it the key under `secrets` that fits the certificate."
+    send_cert: SendCert = SendCert.ALWAYS
+    "When our certificate is sent."
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAuthConfig:
+    """How the peer must prove who it is: one `remote` section."""
+
+    auth: AuthKind
+    "psk or pubkey."
+    id: IdentityPattern = field(default_factory=IdentityPattern)
+    "The identity the peer must have; without it any that its credential proves."
+    cacerts: tuple[Path, ...] = ()
+    "Trust anchors for the peer's certificate."
+    certs: tuple[Path, ...] = ()
+    "The peer's own certificates, trusted as they are (pinned)."
+    eku: tuple[ExtendedKeyUsage, ...] = ()
+    "Extended key usages of which the certificate must have one; empty asks for none."
+
+
+@dataclass(frozen=True, slots=True)
+class ChildConfig:
+    """One `children` section: what is protected, and how."""
+
+    name: str
+    local_ts: tuple[TrafficSelector, ...] = ()
+    "Our side's selectors; empty means the address of the IKE SA (`dynamic`)."
+    remote_ts: tuple[TrafficSelector, ...] = ()
+    "The peer's side's selectors; empty means the peer's address (`dynamic`)."
+    esp_proposals: tuple[Proposal, ...] = ()
+    "ESP proposals, best first."
+    mode: Mode = Mode.TUNNEL
+    "tunnel or transport."
+    start_action: StartAction = StartAction.NONE
+    "none, or start: initiate when loaded."
+    replay_window: int = 128
+    "Packets, 0 or 32 to 4096."
+    install_routes: bool = True
+    "Whether a route with a source address inside local_ts is made where we hold such an address."
+    mark: Mark | None = None
+    "Mark of policies and states."
+    if_id: int | None = None
+    "Interface ID of policies and states."
+    hw_offload: str | None = None
+    "Interface whose hardware takes the states; None is none."
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """One `connections` section: a kind of peer, how both sides prove themselves, and its children."""
+
+    name: str
+    local: LocalAuthConfig
+    remote: RemoteAuthConfig
+    local_addrs: tuple[AddressPattern, ...] = ()
+    "Our addresses; empty means any."
+    remote_addrs: tuple[AddressPattern, ...] = ()
+    "The peer's addresses or names; empty means any, and then we only answer."
+    local_port: int | None = None
+    "UDP port to send from; None is the daemon's."
+    remote_port: int = 500
+    "UDP port to send to first."
+    proposals: tuple[Proposal, ...] = ()
+    "IKE proposals, best first."
+    children: tuple[ChildConfig, ...] = ()
+    encap: bool = False
+    "Whether UDP encapsulation is forced even without a NAT."
+    dpd_delay: float = 0.0
+    "Seconds of silence after which the peer is asked for a sign of life; 0 never."
+    send_certreq: bool = True
+    "Whether our trust anchors are named in CERTREQ."
+
+    def child(self, name: str) -> ChildConfig | None:
+        """The child of that name, or None."""
+        return next((child for child in self.children if child.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PskConfig:
+    """One pre-shared key under `secrets`.
+
+    owners  whose key it is: identities and addresses; empty is everybody's
+    """
+
+    name: str
+    secret: Secret
+    owners: tuple[Identification, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKeyConfig:
+    """One private key under `secrets`: a file, or PEM text given inline, and what opens it."""
+
+    name: str
+    file: Path | None = None
+    pem: Secret | None = None
+    passphrase: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetransmissionConfig:
+    """When a request is repeated, and when its peer is given up (RFC 7296 §2.1, §2.4)."""
+
+    timeout: float = 2.0
+    "Seconds to the first repeat."
+    base: float = 1.8
+    "Factor from each wait to the next."
+    limit: float = 30.0
+    "The longest wait, seconds."
+    tries: int = 6
+    "Repeats before the peer is given up."
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonConfig:
+    """The `daemon` section: sockets, directories, limits."""
+
+    listen: tuple[IPv4Address | IPv6Address, ...] = ()
+    "Addresses to listen on; empty means all."
+    port: int = 500
+    "UDP port of IKE."
+    port_nat_t: int = 4500
+    "UDP port of IKE and ESP behind NAT."
+    log_level: str = "info"
+    "error, warning, info or debug."
+    keylog: Path | None = None
+    "File that keys are written to, for Wireshark; anyone who reads it reads the traffic."
+    cookie_threshold: int = 32
+    "Half-open IKE SAs above which a COOKIE is asked for."
+    half_open_limit: int = 1024
+    "Half-open IKE SAs above which IKE_SA_INIT is dropped."
+    half_open_per_source: int = 16
+    "Half-open IKE SAs of one address above which IKE_SA_INIT is dropped."
+    half_open_timeout: float = 30.0
+    "Seconds until a half-open IKE SA is forgotten."
+    reqid_base: int = 0x1CE00000
+    "First request ID ours have in the kernel; 65536 follow."
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of one configuration file."""
+
+    connections: tuple[ConnectionConfig, ...] = ()
+    psks: tuple[PskConfig, ...] = ()
+    private_keys: tuple[PrivateKeyConfig, ...] = ()
+    daemon: DaemonConfig = field(default_factory=DaemonConfig)
+    retransmission: RetransmissionConfig = field(default_factory=RetransmissionConfig)
+
+    def connection(self, name: str) -> ConnectionConfig | None:
+        """The connection of that name, or None."""
+        return next((c for c in self.connections if c.name == name), None)

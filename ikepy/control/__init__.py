@@ -1,0 +1,1 @@
+"""The control socket in VICI framing, and its client."""

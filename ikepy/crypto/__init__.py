@@ -1,0 +1,1 @@
+"""Algorithms by IANA number."""

@@ -1,0 +1,1 @@
+"""Where trio meets the protocol: sockets, timers, workers."""

@@ -1,0 +1,211 @@
+"""What an exchange may await: frozen values that say what is wanted and, by their type, what comes back.
+
+Rule 1: an effect carries all that its performer needs; the performer never asks the SA.
+Rule 2: an effect that leaves something behind names the effect that undoes it.
+Rule 3: an effect ends in its reply or in an IkeError thrown into the exchange.
+Not here: who performs them (daemon/driver.py; tests/support), in what order (exchanges/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ikepy.config.model import LocalAuthConfig, RemoteAuthConfig
+from ikepy.crypto.key_exchange import KeyExchange
+from ikepy.crypto.secret import Secret
+from ikepy.ike.actions import Path
+from ikepy.ipsec import ChildSaSpec, IpAddress, SaId, Spi
+from ikepy.wire.message import Message
+from ikepy.wire.payloads import Auth, Cert, Identification, Payload
+from ikepy.wire.registry import ExchangeType, HashAlgorithm, KeMethod, PrfId, ProtocolId
+
+Reply = TypeVar("Reply")
+
+
+class Effect(Generic[Reply]):
+    """Something an exchange waits for."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Effect[Any], Any, Reply]:
+        reply: Reply = yield self
+        return reply
+
+    def undo(self, reply: Reply) -> Effect[None] | None:
+        """What takes back what was done, given the reply it had; None where nothing stays behind."""
+        return None
+
+
+# -- performed by the IKE SA itself ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest(Effect[Message]):
+    """Send a request and wait for its response; repeats and their end are the window's."""
+
+    exchange: ExchangeType
+    payloads: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Respond(Effect[Message]):
+    """Send a response and wait for the peer's next request of the same conversation."""
+
+    payloads: tuple[Payload, ...]
+
+
+# -- performed outside -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvePath(Effect[Path]):
+    """Find the addresses to begin with: names resolved, our address by the routing table.
+
+    Raises PeerUnknown where nothing resolves or no route leads there.
+    """
+
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeKeyExchange(Effect[KeyExchange]):
+    """Draw a private value and compute its public one."""
+
+    method: KeMethod
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeSharedSecret(Effect[Secret]):
+    """Combine our private value with the peer's public one; raises InvalidPublicValue."""
+
+    key_exchange: KeyExchange
+    peer_public: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LocalProof:
+    """The AUTH payload we send, and the certificates that go before it."""
+
+    auth: Auth
+    certs: tuple[Cert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignAuth(Effect[LocalProof]):
+    """Prove who we are (RFC 7296 §2.15, RFC 7427).
+
+    signed_octets  message, peer's nonce and prf(SK_p, RestOfIDPayload), concatenated
+    peer           the peer's identity as far as it is known, for the choice of a PSK
+    hashes         what the peer's SIGNATURE_HASH_ALGORITHMS named; empty: RFC 7427 is not to be used
+    certificate_requested  whether the peer sent a CERTREQ
+
+    Raises NoCredential.
+    """
+
+    connection: str
+    local: LocalAuthConfig
+    identity: Identification
+    peer: Identification | None
+    path: Path
+    prf: PrfId
+    signed_octets: bytes
+    hashes: frozenset[HashAlgorithm]
+    certificate_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAuthenticated:
+    """The proof value: made only by whoever verified the AUTH payload."""
+
+    connection: str
+    identity: Identification
+    method: str
+    "Worded for the log: 'PSK', 'RSA signature with SHA2_256', ..."
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyAuth(Effect[PeerAuthenticated]):
+    """Verify the peer's AUTH payload, and for certificates the path to a trust anchor and the identity.
+
+    local_identity  ours, for the choice of a PSK
+    signed_octets   the octets the peer took its AUTH from
+    now             seconds since the epoch are read by the performer; validity is judged there
+
+    Raises AuthenticationFailed, whose message is for our log only.
+    """
+
+    connection: str
+    remote: RemoteAuthConfig
+    identity: Identification
+    local_identity: Identification | None
+    path: Path
+    auth: Auth
+    certs: tuple[Cert, ...]
+    prf: PrfId
+    signed_octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LocalIdentity(Effect[Identification]):
+    """Our identity on a connection that names none: the certificate's subject, else our address."""
+
+    connection: str
+    local: LocalAuthConfig
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FindTrustingConnections(Effect[frozenset[str]]):
+    """Which of the connections have a trust anchor that the peer's certificates lead to (names only, no validation)."""
+
+    candidates: tuple[str, ...]
+    certs: tuple[Cert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAnchorHashes(Effect[tuple[bytes, ...]]):
+    """SHA-1 of each trust anchor's SubjectPublicKeyInfo for CERTREQ (RFC 7296 §3.7); None asks for all connections."""
+
+    connection: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AllocateSpi(Effect[Spi]):
+    """Draw an SPI that no state of this host has for that destination."""
+
+    destination: IpAddress
+    protocol: ProtocolId
+
+    def undo(self, reply: Spi) -> Effect[None] | None:
+        """Give the SPI back; harmless after the state was installed."""
+        return ReleaseSpi(SaId(self.destination, self.protocol, reply))
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpi(Effect[None]):
+    """Give back an SPI that no state was made of."""
+
+    sa: SaId
+
+
+@dataclass(frozen=True, slots=True)
+class InstallChildSa(Effect[None]):
+    """Put both states, the policies and routes of a child into the kernel; all or nothing.
+
+    Raises KernelRefused, SpiTaken or PolicyTaken.
+    """
+
+    child: ChildSaSpec
+
+    def undo(self, reply: None) -> Effect[None] | None:
+        """Take the child out again."""
+        return RemoveChildSa(self.child)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveChildSa(Effect[None]):
+    """Take both states, what policies are ours alone, and routes out of the kernel."""
+
+    child: ChildSaSpec

@@ -1,0 +1,147 @@
+"""What the Endpoint publishes, what the kernel tells it, and what an SA looks like from outside.
+
+Rule 1: an event is said once, after it is true.
+Not here: wording for logs (trace/log.py) or for VICI (control/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikepy.ike.actions import Path
+from ikepy.ipsec import ChildSaSpec, IpAddress, Mode, SaId, Selector
+from ikepy.wire.payloads import Identification
+from ikepy.wire.sa import Proposal
+from ikepy.wire.ts import TrafficSelector
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSnapshot:
+    """One CHILD_SA as `ikepy status` and list-sas show it; times are seconds of the Endpoint's clock."""
+
+    name: str
+    unique_id: int
+    state: str
+    "INSTALLING, INSTALLED, DELETING, ... as VICI says it"
+    mode: Mode
+    proposal: Proposal
+    local_ts: tuple[TrafficSelector, ...]
+    remote_ts: tuple[TrafficSelector, ...]
+    spec: ChildSaSpec | None
+    encap: bool
+    installed_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IkeSnapshot:
+    """One IKE SA as `ikepy status` and list-sas show it; times are seconds of the Endpoint's clock."""
+
+    connection: str
+    unique_id: int
+    state: str
+    "CONNECTING, ESTABLISHED, DELETING, ... as VICI says it"
+    initiator: bool
+    spi_i: bytes
+    spi_r: bytes
+    path: Path
+    local_id: Identification | None
+    remote_id: Identification | None
+    proposal: Proposal | None
+    established_at: float | None
+    created_at: float
+    waiting_for: str | None
+    "What the running conversation waits for, in words; None when calm."
+    next_event: tuple[str, float] | None
+    "The next timer's name and instant."
+    nat_local: bool
+    nat_remote: bool
+    children: tuple[ChildSnapshot, ...]
+    queued: tuple[str, ...] = ()
+
+
+# -- published ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IkeSaUp:
+    """An IKE SA is authenticated on both sides."""
+
+    ike: IkeSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class IkeSaDown:
+    """An established IKE SA is gone; its children with it."""
+
+    ike: IkeSnapshot
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSaUp:
+    """A child is in the kernel."""
+
+    ike: IkeSnapshot
+    child: ChildSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSaDown:
+    """A child is out of the kernel."""
+
+    ike: IkeSnapshot
+    child: ChildSnapshot
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """Something an operator or a peer asked for came to nothing.
+
+    child   None where the IKE SA itself failed
+    reason  one sentence that says what to do about it
+    """
+
+    connection: str | None
+    child: str | None
+    ike_unique_id: int
+    reason: str
+
+
+Event = IkeSaUp | IkeSaDown | ChildSaUp | ChildSaDown | AttemptFailed
+
+
+# -- told by the kernel ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """A packet met a policy with no state."""
+
+    selector: Selector
+    reqid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """A state reached a limit."""
+
+    sa: SaId
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Encapsulated ESP of a state came from another address or port."""
+
+    sa: SaId
+    address: IpAddress
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressesChanged:
+    """Addresses or routes of this host changed."""
+
+
+KernelEvent = Acquire | Expire | Mapping | AddressesChanged

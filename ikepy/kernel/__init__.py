@@ -1,0 +1,1 @@
+"""The kernel's XFRM and addresses, through pyroute2's codec."""
