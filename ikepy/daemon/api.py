@@ -1,0 +1,144 @@
+"""What the running daemon offers to whoever operates it: the control socket, and tests.
+
+Rule 1: everything here is said in the Endpoint's own values; wording them for VICI or a table is the caller's.
+Rule 2: a subscription has a bound and counts what it loses; a slow listener never holds up the daemon.
+Not here: how it is done (service.py), the control socket's protocol (control/).
+
+The control server is used as `await nursery.start(ControlServer(daemon).serve, run_directory / "control.sock")`:
+it makes the socket (mode 0600), says `task_status.started()` when clients can connect, and ends by cancellation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import trio
+
+from ikepy.config.model import Config
+from ikepy.ike.events import Event, IkeSnapshot
+from ikepy.ipsec import SaCounters, SaId
+
+Item = TypeVar("Item")
+
+
+class Subscription(Generic[Item]):
+    """A bounded queue of what happens from now on; what finds it full is lost and counted."""
+
+    def __init__(self, bound: int = 1000) -> None:
+        self._send, self._receive = trio.open_memory_channel[Item](bound)
+        self.lost = 0
+
+    def offer(self, item: Item) -> None:
+        """Put the item in, or count it as lost."""
+        try:
+            self._send.send_nowait(item)
+        except trio.WouldBlock:
+            self.lost += 1
+
+    async def next(self) -> Item:
+        """Wait for the next item."""
+        return await self._receive.receive()
+
+    def next_nowait(self) -> Item:
+        """Return the next item if there is one; raises trio.WouldBlock."""
+        return self._receive.receive_nowait()
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the log, as `control-log` passes it on.
+
+    level   logging's number: 10 DEBUG, 20 INFO, 30 WARNING, 40 ERROR
+    """
+
+    level: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InitiateOutcome:
+    """What came of a wish to initiate.
+
+    reason   why not, one sentence; empty where it succeeded
+    """
+
+    succeeded: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateOutcome:
+    """What came of a wish to terminate.
+
+    matches      how many SAs were meant
+    terminated   how many of them are gone
+    reason       why not all, one sentence; empty where all are gone
+    """
+
+    matches: int
+    terminated: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateWish:
+    """Which SAs are to end; what is None does not narrow the choice, and at least one must be given.
+
+    ike, ike_id      connection's name, IKE SA's unique number: without child or child_id the IKE SA ends
+    child, child_id  child's name or unique number: only that child ends
+    """
+
+    ike: str | None = None
+    ike_id: int | None = None
+    child: str | None = None
+    child_id: int | None = None
+
+
+class DaemonApi(Protocol):
+    """A running daemon, seen by its operator."""
+
+    @property
+    def version(self) -> str:
+        """ikepy's version."""
+
+    @property
+    def pid(self) -> int:
+        """The process."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+
+    @property
+    def started_at(self) -> float:
+        """Seconds since the epoch."""
+
+    def now(self) -> float:
+        """The Endpoint's clock, which the instants in snapshots are of: seconds of CLOCK_BOOTTIME."""
+
+    def snapshot(self) -> tuple[IkeSnapshot, ...]:
+        """All IKE SAs as they are now."""
+
+    def drops(self) -> Mapping[str, int]:
+        """Datagrams that came to nothing, by the words of their DropReason."""
+
+    async def counters(self, sa: SaId) -> SaCounters | None:
+        """What the kernel counted of a state; None where it has no such state."""
+
+    async def initiate(self, connection: str | None, child: str | None, timeout: float | None) -> InitiateOutcome:
+        """Bring up a child (None: every child) of a connection (None: the one that has such a child).
+
+        timeout  seconds to wait for the outcome; None for ever, 0 not at all (succeeded: it was begun)
+        """
+
+    async def terminate(self, wish: TerminateWish, timeout: float | None) -> TerminateOutcome:
+        """End SAs and wait until they are gone; `timeout` as for initiate."""
+
+    def subscribe(self) -> AbstractContextManager[Subscription[Event]]:
+        """Events from now on, for as long as the context lasts."""
+
+    def subscribe_log(self) -> AbstractContextManager[Subscription[LogLine]]:
+        """Log lines from now on, for as long as the context lasts."""
