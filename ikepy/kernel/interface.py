@@ -1,0 +1,115 @@
+"""What a kernel must be able to do for IPsec, in the words of ikepy.ipsec: the contract of XfrmKernel and DecoupledKernel.
+
+Rule 1: what changes the kernel is done in the order of the calls, whole or not at all, and cancelling a caller never
+        leaves half of it behind.
+Rule 2: nothing that is not ours is touched; what is ours is told by its request ID (or policy index) range.
+Not here: netlink (netlink.py, xfrm.py), addresses and routes themselves (links.py).
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+import trio
+
+from ikepy.ike.events import KernelEvent
+from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, PolicySpec, RouteSpec, SaCounters, SaId, SaSpec, Spi
+from ikepy.wire.registry import ProtocolId
+
+REQID_BASE = 0x1CE00000
+"""First request ID (and policy index) that is ours, unless configured otherwise."""
+REQID_COUNT = 0x10000
+"""How many of them there are."""
+MOST_EVENTS = 1024
+"""Kernel events that wait for the daemon; more stay in the kernel's queue, and what that loses is found by a dump."""
+
+
+class KernelUnavailable(Exception):  # noqa: N818 - it says what is, like BrokenPipeError does not
+    """This host's kernel cannot be used; the message is one line that says what to do about it."""
+
+
+@dataclass(slots=True)
+class KernelCounters:
+    """What went by without anybody seeing it.
+
+    overruns      times the kernel's event queue overflowed, each followed by a dump
+    late_answers  answers to requests that nobody waits for any more
+    """
+
+    overruns: int = 0
+    late_answers: int = 0
+
+
+class LinkTable(Protocol):
+    """Addresses and routes of this host."""
+
+    async def source_address_for(self, destination: IpAddress) -> IpAddress | None:
+        """Our address in packets to `destination`, by the routing table without routes of ours; None without a route."""
+
+    async def local_addresses(self) -> tuple[IpAddress, ...]:
+        """Every address of this host that can be bound; link-local ones carry their interface's index as scope."""
+
+    async def add_route(self, route: RouteSpec, toward: IpAddress | None = None) -> None:
+        """Send packets for `route.destination` the way to `toward` (the peer), from `route.source`; counted.
+
+        Raises KernelRefused.
+        """
+
+    async def remove_route(self, route: RouteSpec) -> None:
+        """Take one add_route() back; the route goes with the last."""
+
+
+class Kernel(Protocol):
+    """The SAD and the SPD, and what they tell."""
+
+    events: trio.MemoryReceiveChannel[KernelEvent]
+    counters_of_losses: KernelCounters
+
+    @property
+    def links(self) -> LinkTable:
+        """Addresses and routes."""
+
+    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId) -> Spi:
+        """Draw an SPI that nothing of ours has for that destination, and keep it until released or installed."""
+
+    async def release_spi(self, sa: SaId) -> None:
+        """Forget an SPI that no state was made of; harmless afterwards."""
+
+    async def install_child(self, child: ChildSaSpec) -> None:
+        """Install two states, then the policies and routes: all of it or nothing.
+
+        Raises SpiTaken where the inbound SPI is in use, PolicyTaken where an equal policy of another peer (or not
+        of ours) is installed, KernelRefused otherwise.
+        """
+
+    async def remove_child(self, child: ChildSaSpec) -> None:
+        """Remove routes, the policies nobody else holds, and both states; what is gone already is no fault."""
+
+    async def install_policy(self, owner: Owner, policy: PolicySpec) -> None:
+        """Install one policy (a trap, a shunt) for `owner`; raises PolicyTaken or KernelRefused."""
+
+    async def remove_policies(self, owner: Owner) -> None:
+        """Remove all policies of `owner` that nobody else holds."""
+
+    async def counters(self, sa: SaId) -> SaCounters | None:
+        """What the kernel counted of a state; None where there is no such state."""
+
+    async def dump_states(self) -> tuple[SaSpec, ...]:
+        """The states of ours in the kernel, whoever of us installed them."""
+
+    async def dump_policies(self) -> tuple[PolicySpec, ...]:
+        """The policies of ours in the kernel, shunts included."""
+
+    async def remove_leftovers(self) -> int:
+        """Remove what an earlier process of ours left behind, and say how many states and policies that was."""
+
+    async def remove_everything(self) -> None:
+        """Remove all that is ours: policies, states, routes."""
+
+    def bypass(self, sock: socket.socket) -> None:
+        """Let the socket's packets pass outside IPsec policy, in and out; raises KernelRefused."""
+
+    def enable_udp_encap(self, sock: socket.socket) -> None:
+        """Let the kernel take ESP out of the socket's datagrams (RFC 3948); raises KernelRefused."""
