@@ -178,6 +178,8 @@ class ConnectionConfig:
     "UDP port to send from; None is the daemon's."
     remote_port: int = 500
     "UDP port to send to first."
+    remote_port_nat_t: int = 4500
+    "The peer's UDP port of IKE and ESP behind NAT."
     proposals: tuple[Proposal, ...] = ()
     "IKE proposals, best first."
     children: tuple[ChildConfig, ...] = ()

@@ -1,0 +1,213 @@
+"""What must fit together in a configuration, and what is allowed but unwise.
+
+Rule 1: a fault here is one that could only show as a failed negotiation later.
+Rule 2: pure functions of the model; places come from whoever read the files.
+Not here: single values (values.py), keys and certificates (auth/credentials.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+from ikepy.config.algorithms import legacy_words
+from ikepy.config.model import (
+    AddressPatternKind,
+    AuthKind,
+    ChildConfig,
+    Config,
+    ConnectionConfig,
+    PskConfig,
+    StartAction,
+)
+from ikepy.config.tables import Place
+from ikepy.ipsec import Mode
+from ikepy.wire.registry import EsnId, TransformType
+from ikepy.wire.ts import TrafficSelector, UnknownSelector
+
+SHORT_SECRET_OCTETS = 16
+"Pre-shared keys below can be guessed by whoever sees one IKE_AUTH (RFC 7296 §2.15)."
+SMALLEST_REPLAY_WINDOW = 32
+
+PlaceOf = Callable[[str], Place]
+
+
+def check_config(config: Config, place_of: PlaceOf) -> None:
+    """Check that the parts fit together; raises ConfigError for the first that do not.
+
+    place_of  the place of a table, given its header
+    """
+    _check_daemon(config, place_of("daemon"))
+    for connection in config.connections:
+        place = place_of(f"connections.{connection.name}")
+        _check_local(config, connection, place.inside("local"))
+        _check_remote(config, connection, place.inside("remote"))
+        _check_addresses(connection, place)
+        for child in connection.children:
+            _check_child(connection, child, place.inside("children", child.name))
+    for one, other in combinations(config.psks, 2):
+        if _owners(one) == _owners(other) and one.secret != other.secret:
+            whose = "the same owners" if one.owners else "no owners"
+            raise place_of(f"secrets.{other.name}").error(
+                f"it differs from secrets.{one.name} and both have {whose}", "remove one, or set its ids"
+            )
+
+
+def find_warnings(config: Config) -> tuple[str, ...]:
+    """What works and should not stay so, one sentence each."""
+    return tuple(_warnings(config))
+
+
+def _check_daemon(config: Config, place: Place) -> None:
+    daemon = config.daemon
+    if daemon.port == daemon.port_nat_t:
+        raise place.error(f"port and port_nat_t are both {daemon.port}", "write two different ports", "port_nat_t")
+    if len(set(daemon.listen)) != len(daemon.listen):
+        raise place.error("an address stands in it twice", "write each once", "listen")
+    if daemon.cookie_threshold > daemon.half_open_limit:
+        raise place.error(
+            f"{daemon.cookie_threshold} is above half_open_limit {daemon.half_open_limit}: no cookie is ever asked for",
+            "write a smaller number",
+            "cookie_threshold",
+        )
+
+
+def _check_local(config: Config, connection: ConnectionConfig, place: Place) -> None:
+    local = connection.local
+    if local.auth is AuthKind.PSK:
+        _check_has_psk(config, place)
+        for key, given in (("certs", bool(local.certs)), ("key", local.key is not None)):
+            if given:
+                raise place.error(
+                    'nothing is done with it where auth = "psk"', 'leave it out, or write auth = "pubkey"', key
+                )
+        return
+    if not local.certs:
+        raise place.error('auth = "pubkey" needs our certificate', 'add certs = "our-cert.pem"', "certs")
+    if local.key is None and not config.private_keys:
+        raise place.error('auth = "pubkey" needs our private key', 'add key = "our-key.pem"', "key")
+
+
+def _check_remote(config: Config, connection: ConnectionConfig, place: Place) -> None:
+    remote = connection.remote
+    if remote.auth is AuthKind.PSK:
+        _check_has_psk(config, place)
+        for key, given in (("cacerts", remote.cacerts), ("certs", remote.certs), ("eku", remote.eku)):
+            if given:
+                raise place.error(
+                    'nothing is done with it where auth = "psk"', 'leave it out, or write auth = "pubkey"', key
+                )
+    elif not remote.cacerts and not remote.certs:
+        raise place.error(
+            'auth = "pubkey" needs something to trust',
+            'add cacerts = "ca.pem", or certs = "peer-cert.pem" for one certificate',
+            "cacerts",
+        )
+
+
+def _check_has_psk(config: Config, place: Place) -> None:
+    if not config.psks:
+        raise place.error(
+            'auth = "psk", and no pre-shared key is there',
+            'add [secrets.NAME] with secret = "..." or file = "..."',
+            "auth",
+        )
+
+
+def _check_addresses(connection: ConnectionConfig, place: Place) -> None:
+    exact_local = {p.first.version for p in connection.local_addrs if p.first is not None}
+    exact_remote = {p.first.version for p in connection.remote_addrs if p.first is not None}
+    loose = any(p.first is None for p in (*connection.local_addrs, *connection.remote_addrs))
+    if exact_local and exact_remote and not loose and not exact_local & exact_remote:
+        raise place.error(
+            "local_addrs and remote_addrs have no address family in common",
+            "write IPv4 addresses in both, or IPv6",
+            "remote_addrs",
+        )
+
+
+def _check_child(connection: ConnectionConfig, child: ChildConfig, place: Place) -> None:
+    if 0 < child.replay_window < SMALLEST_REPLAY_WINDOW:
+        raise place.error(f"{child.replay_window} packets are too few", "write 0 or 32 to 4096", "replay_window")
+    if child.replay_window == 0 and any(
+        t.type == TransformType.ESN and t.id == EsnId.ESN for p in child.esp_proposals for t in p.transforms
+    ):
+        raise place.error(
+            "extended sequence numbers need a replay window (RFC 4303 §2.2.1)",
+            'name esp_proposals with noesn, such as "aes256gcm16-noesn", or leave out replay_window',
+            "replay_window",
+        )
+    local, remote = _families(child.local_ts), _families(child.remote_ts)
+    if local and remote and not local & remote:
+        raise place.error("local_ts and remote_ts have no address family in common", "add the missing one", "remote_ts")
+    if child.start_action is StartAction.START and not can_initiate(connection):
+        raise place.error(
+            "start needs a peer whose address is known",
+            f"set remote_addrs of connection {connection.name} to one address or name",
+            "start_action",
+        )
+
+
+def can_initiate(connection: ConnectionConfig) -> bool:
+    """Whether the connection names a peer one can send to."""
+    return any(p.single is not None or p.kind is AddressPatternKind.NAME for p in connection.remote_addrs)
+
+
+def _families(selectors: tuple[TrafficSelector | UnknownSelector, ...]) -> set[int]:
+    return {ts.start.version for ts in selectors if isinstance(ts, TrafficSelector)}
+
+
+def _is_wide(selector: TrafficSelector | UnknownSelector) -> bool:
+    return isinstance(selector, TrafficSelector) and selector.start != selector.end
+
+
+def _owners(psk: PskConfig) -> frozenset[object]:
+    return frozenset(psk.owners)
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    for connection in config.connections:
+        for word in legacy_words(connection.proposals):
+            yield f"connections.{connection.name}: {word} in proposals is weak and for old peers only (RFC 8247)"
+        for child in connection.children:
+            if child.mode is Mode.TRANSPORT and any(_is_wide(ts) for ts in (*child.local_ts, *child.remote_ts)):
+                yield (
+                    f"connections.{connection.name}.children.{child.name}: transport mode protects the two hosts, "
+                    "no networks behind them; leave out local_ts and remote_ts"
+                )
+            for word in legacy_words(child.esp_proposals):
+                yield (
+                    f"connections.{connection.name}.children.{child.name}: {word} in esp_proposals is weak "
+                    "and for old peers only (RFC 8221)"
+                )
+        if not connection.children:
+            yield f"connections.{connection.name}: it has no children, so nothing is ever protected"
+    for psk in config.psks:
+        if len(psk.secret) < SHORT_SECRET_OCTETS:
+            yield (
+                f"secrets.{psk.name}: {len(psk.secret)} octets can be guessed by whoever meets us once; "
+                "make one with: openssl rand -base64 32"
+            )
+    for one, other in combinations(config.connections, 2):
+        if _looks_same(one, other):
+            yield (
+                f"connections.{one.name} and connections.{other.name} cannot be told apart when a peer comes: "
+                "such peers are refused; set remote_addrs, local.id or remote.id"
+            )
+    if config.daemon.keylog is not None:
+        yield f"daemon: keys are written to {config.daemon.keylog}; whoever reads it reads the traffic"
+
+
+def _looks_same(one: ConnectionConfig, other: ConnectionConfig) -> bool:
+    def marks(connection: ConnectionConfig) -> tuple[object, ...]:
+        return (
+            frozenset(connection.local_addrs),
+            frozenset(connection.remote_addrs),
+            connection.local.id,
+            connection.remote.id,
+            connection.remote.auth,
+            frozenset(connection.remote.cacerts),
+            frozenset(connection.remote.certs),
+        )
+
+    return marks(one) == marks(other)

@@ -1,0 +1,202 @@
+"""A configuration file (TOML, called .conf) -> Config; what it includes is read with it.
+
+Rule 1: what comes back can be used: files exist, secrets are private, proposals can be done here, names are unique.
+Rule 2: the first fault ends it as a ConfigError; what is only unwise becomes a warning.
+Not here: what is in keys and certificates (auth/credentials.py), opening anything.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ikepy.config.checks import check_config, find_warnings
+from ikepy.config.errors import ConfigError, Unfit, did_you_mean
+from ikepy.config.model import Config, ConnectionConfig, DaemonConfig, PrivateKeyConfig, PskConfig, RetransmissionConfig
+from ikepy.config.schema import (
+    CONNECTION,
+    DAEMON,
+    INCLUDE,
+    INCLUDE_FILES,
+    RETRANSMISSION,
+    SECRET_TABLE,
+    TOP_LATER,
+    TOP_WORDS,
+)
+from ikepy.config.tables import Place, as_table, check_name, read_table, uses_inline_secret
+from ikepy.config.values import check_private
+
+__all__ = ["ConfigError", "Loaded", "load"]
+
+MOST_OCTETS = 16 << 20
+"The largest configuration file; more is surely the wrong file."
+_LINE = re.compile(r"(?P<problem>.*?)\s*\(at line (?P<line>\d+), column \d+\)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a configuration file says.
+
+    warnings  one sentence each, for the operator
+    files     all that was read, the first one first
+    """
+
+    config: Config
+    warnings: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def load(path: Path) -> Loaded:
+    """Load a configuration file and what it includes; raises ConfigError."""
+    gathering = _Gathering()
+    _gather(path, gathering, ())
+    connections = tuple(connection for connection, _ in gathering.connections.values())
+    secrets = tuple(secret for secret, _ in gathering.secrets.values())
+    config = Config(
+        connections,
+        tuple(secret for secret in secrets if isinstance(secret, PskConfig)),
+        tuple(secret for secret in secrets if isinstance(secret, PrivateKeyConfig)),
+        gathering.daemon[0] if gathering.daemon else DaemonConfig(),
+        gathering.retransmission[0] if gathering.retransmission else RetransmissionConfig(),
+    )
+    check_config(config, gathering.place_of)
+    return Loaded(config, find_warnings(config), tuple(gathering.files))
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """What was read so far, each with the file it stands in."""
+
+    files: list[Path] = field(default_factory=list)
+    connections: dict[str, tuple[ConnectionConfig, Place]] = field(default_factory=dict)
+    secrets: dict[str, tuple[PskConfig | PrivateKeyConfig, Place]] = field(default_factory=dict)
+    daemon: tuple[DaemonConfig, Place] | None = None
+    retransmission: tuple[RetransmissionConfig, Place] | None = None
+
+    def place_of(self, table: str) -> Place:
+        """The place of a table, given its header; every header begins with something that was read."""
+        words = table.split(".", 1)
+        places: dict[str, Place] = {f"connections.{name}": place for name, (_, place) in self.connections.items()}
+        places |= {f"secrets.{name}": place for name, (_, place) in self.secrets.items()}
+        for header, place in places.items():
+            if table == header or table.startswith(header + "."):
+                return Place(place.file, table)
+        alone = {"daemon": self.daemon, "retransmission": self.retransmission}.get(words[0])
+        return Place(alone[1].file if alone else self.files[0], table)
+
+
+def _gather(path: Path, gathering: _Gathering, including: tuple[Path, ...]) -> None:
+    if path.resolve() in {known.resolve() for known in including}:
+        raise ConfigError(path, "the file includes itself", "take it out of include", key="include")
+    if path.resolve() in {known.resolve() for known in gathering.files}:
+        raise ConfigError(including[-1], f"{path} is included twice", "take it out of one include", key="include")
+    gathering.files.append(path)
+    document = _parse(path, including)
+    place = Place(path)
+    for word in document:
+        if word not in TOP_WORDS:
+            raise _unknown_top_word(word, place)
+    _check_mode(document, place)
+    _gather_secrets(document, place, gathering)
+    _gather_connections(document, place, gathering)
+    _gather_single_tables(document, place, gathering)
+    for included in _included(document, place):
+        _gather(included, gathering, (*including, path))
+
+
+def _gather_connections(document: Mapping[str, object], place: Place, gathering: _Gathering) -> None:
+    place = place.inside("connections")
+    for name, table in as_table(document.get("connections", {}), place).items():
+        inner = place.inside(check_name(name, place))
+        if name in gathering.connections:
+            raise _defined_twice("connection", name, inner, gathering.connections[name][1])
+        gathering.connections[name] = read_table(CONNECTION, table, inner, name), inner
+
+
+def _gather_secrets(document: Mapping[str, object], place: Place, gathering: _Gathering) -> None:
+    place = place.inside("secrets")
+    for name, table in as_table(document.get("secrets", {}), place).items():
+        inner = place.inside(check_name(name, place))
+        if name in gathering.secrets:
+            raise _defined_twice("secret", name, inner, gathering.secrets[name][1])
+        gathering.secrets[name] = read_table(SECRET_TABLE, table, inner, name), inner
+
+
+def _gather_single_tables(document: Mapping[str, object], place: Place, gathering: _Gathering) -> None:
+    if "daemon" in document:
+        inner = place.inside("daemon")
+        if gathering.daemon is not None:
+            raise _defined_twice("table", "daemon", inner, gathering.daemon[1])
+        gathering.daemon = read_table(DAEMON, document["daemon"], inner), inner
+    if "retransmission" in document:
+        inner = place.inside("retransmission")
+        if gathering.retransmission is not None:
+            raise _defined_twice("table", "retransmission", inner, gathering.retransmission[1])
+        gathering.retransmission = read_table(RETRANSMISSION, document["retransmission"], inner), inner
+
+
+def _parse(path: Path, including: tuple[Path, ...]) -> Mapping[str, object]:
+    blamed = f"; it is included by {including[-1]}" if including else ""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(MOST_OCTETS + 1)
+    except OSError as error:
+        raise ConfigError(path, f"{error.strerror or error}{blamed}", "check the name and the permissions") from error
+    if len(octets) > MOST_OCTETS:
+        raise ConfigError(path, f"the file has more than {MOST_OCTETS >> 20} MiB", "is it a configuration file?")
+    try:
+        return tomllib.loads(octets.decode())
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ConfigError(path, "the text is not UTF-8", "save it as UTF-8", line=line) from error
+    except tomllib.TOMLDecodeError as error:
+        match = _LINE.fullmatch(str(error))
+        problem, line_text = (match["problem"], match["line"]) if match else (str(error), None)
+        remedy = 'text stands in quotes: key = "value"' if "Invalid value" in problem else ""
+        line_number = int(line_text) if line_text else None
+        raise ConfigError(path, f"this is no TOML: {problem}", remedy, line=line_number) from error
+    except RecursionError:
+        raise ConfigError(path, "brackets are nested too deeply", "take some out") from None
+
+
+def _check_mode(document: Mapping[str, object], place: Place) -> None:
+    tables = as_table(document.get("secrets", {}), place.inside("secrets"))
+    for name, table in tables.items():
+        if isinstance(table, dict) and uses_inline_secret(SECRET_TABLE, table):
+            try:
+                check_private(place.file)
+            except Unfit as fault:
+                inner = place.inside("secrets", name)
+                raise inner.error(fault.problem, f"{fault.remedy}, or put the secret in a file of its own") from fault
+
+
+def _included(document: Mapping[str, object], place: Place) -> list[Path]:
+    if INCLUDE.name not in document:
+        return []
+    try:
+        patterns = INCLUDE_FILES.read(document[INCLUDE.name], place.file.parent)
+        found = [path for pattern in patterns for path in _matching(pattern, place.file.parent)]
+    except (Unfit, ValueError) as fault:
+        raise place.error(str(fault), key=INCLUDE.name) from fault
+    return list(dict.fromkeys(found))
+
+
+def _matching(pattern: str, base: Path) -> list[Path]:
+    """The files meant, in the order of their names; a name without `*`, `?` or `[` must exist, which reading it says."""
+    if not any(character in pattern for character in "*?["):
+        return [base / pattern]
+    anchor = Path("/") if pattern.startswith("/") else base
+    return sorted(anchor.glob(pattern.lstrip("/")))
+
+
+def _unknown_top_word(word: str, place: Place) -> ConfigError:
+    if word in TOP_LATER:
+        return place.error("not supported yet", "leave it out", word)
+    return place.error("unknown key", did_you_mean(word, TOP_WORDS), word)
+
+
+def _defined_twice(what: str, name: str, here: Place, there: Place) -> ConfigError:
+    return here.error(f"the {what} '{name}' is also in {there.file}", "rename or remove one of them")

@@ -1,0 +1,271 @@
+"""The keys of a configuration file, as data: reading, suggestions and docs/configuration.md all come from here.
+
+Rule 1: a key is named like the field of the model it fills; what it means is said once, in model.py.
+Rule 2: a key that is not in its table is an error.
+Not here: what a kind of value takes (values.py), files and includes (load.py), what fits together (checks.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ikepy.config.algorithms import default_proposals
+from ikepy.config.model import (
+    AuthKind,
+    ChildConfig,
+    ConnectionConfig,
+    DaemonConfig,
+    ExtendedKeyUsage,
+    LocalAuthConfig,
+    PrivateKeyConfig,
+    PskConfig,
+    RemoteAuthConfig,
+    RetransmissionConfig,
+    SendCert,
+    StartAction,
+)
+from ikepy.config.shared_secrets import PASSPHRASE, PEM, SECRET, SECRET_FILE, make_secret
+from ikepy.config.values import (
+    ADDRESS_PATTERNS,
+    ADDRESSES,
+    ESP_PROPOSALS,
+    FILE,
+    FLAG,
+    IDENTITY,
+    IDENTITY_PATTERN,
+    IKE_PROPOSALS,
+    MARK,
+    NEW_FILE,
+    PORT,
+    PRIVATE_FILE,
+    SELECTORS,
+    TEXT,
+    Kind,
+    factor,
+    list_of,
+    number,
+    one_of,
+    span,
+    word_of,
+)
+from ikepy.ipsec import Mode
+from ikepy.wire.registry import ProtocolId
+
+M_co = TypeVar("M_co", covariant=True)
+
+REQID_SPAN = 65536
+"Request IDs from reqid_base on are ours."
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key.
+
+    fallback      makes the value where the key is missing; None leaves it to the model's default
+    default_text  the default as documentation shows it; empty where the model's speaks for itself
+    sentence      what the key means, where it is no field of the model
+    is_secret     its value is a secret: others must not read the file
+    """
+
+    name: str
+    kind: Kind[object]
+    required: bool = False
+    fallback: Callable[[], object] | None = None
+    default_text: str = ""
+    sentence: str = ""
+    is_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Generic[M_co]):
+    """One table of the file.
+
+    path    its header as documentation shows it
+    make    makes the model's value of the keys, and of `name` where the table is one of many
+    model   the dataclasses whose fields the keys are
+    tables  tables inside it that must be there once
+    named   tables inside it of which there may be many, each with a name
+    later   words of swanctl.conf that are not supported yet
+    """
+
+    path: str
+    make: Callable[..., M_co]
+    model: type
+    keys: tuple[Key, ...]
+    tables: tuple[tuple[str, Section[object]], ...] = ()
+    named: tuple[tuple[str, Section[object]], ...] = ()
+    later: frozenset[str] = frozenset()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that may stand in the table."""
+        return tuple(key.name for key in self.keys) + tuple(word for word, _ in (*self.tables, *self.named))
+
+
+LOCAL = Section(
+    "connections.NAME.local",
+    LocalAuthConfig,
+    LocalAuthConfig,
+    (
+        Key("auth", one_of(AuthKind, later=("eap", "xauth")), required=True),
+        Key("id", IDENTITY),
+        Key("certs", list_of(FILE)),
+        Key("key", PRIVATE_FILE),
+        Key("send_cert", one_of(SendCert)),
+    ),
+    later=frozenset({"round", "pubkeys", "eap_id", "aaa_id", "xauth_id", "cert", "cert_policy"}),
+)
+
+REMOTE = Section(
+    "connections.NAME.remote",
+    RemoteAuthConfig,
+    RemoteAuthConfig,
+    (
+        Key("auth", one_of(AuthKind, later=("eap", "xauth")), required=True),
+        Key("id", IDENTITY_PATTERN, default_text="`%any`"),
+        Key("cacerts", list_of(FILE)),
+        Key("certs", list_of(FILE)),
+        Key("eku", list_of(one_of(ExtendedKeyUsage))),
+    ),
+    later=frozenset(
+        {"round", "pubkeys", "eap_id", "groups", "cert_policy", "revocation", "ca_id", "cert", "cacert", "xauth_id"}
+    ),
+)
+
+CHILD = Section(
+    "connections.NAME.children.CHILD",
+    ChildConfig,
+    ChildConfig,
+    (
+        Key("local_ts", SELECTORS, default_text="`dynamic`"),
+        Key("remote_ts", SELECTORS, default_text="`dynamic`"),
+        Key(
+            "esp_proposals",
+            ESP_PROPOSALS,
+            fallback=lambda: default_proposals(ProtocolId.ESP),
+            default_text="`default`, see Algorithms",
+        ),
+        Key("mode", one_of(Mode, later=("beet", "pass", "drop", "transport_proxy"))),
+        Key("start_action", one_of(StartAction, later=("trap", "route"))),
+        Key("replay_window", number(0, 4096, "packets: 0, or 32 to 4096")),
+        Key("install_routes", FLAG),
+        Key("mark", MARK),
+        Key("if_id", number(1, 0xFFFFFFFF)),
+        Key("hw_offload", TEXT),
+    ),
+    later=frozenset(
+        {"ah_proposals", "sha256_96", "rekey_time", "life_time", "rand_time", "rekey_bytes", "life_bytes", "rand_bytes"}
+        | {"rekey_packets", "life_packets", "rand_packets", "updown", "hostaccess", "policies", "policies_fwd_out"}
+        | {
+            "dpd_action",
+            "close_action",
+            "ipcomp",
+            "inactivity",
+            "reqid",
+            "priority",
+            "interface",
+            "mark_in",
+            "mark_out",
+        }
+        | {"mark_in_sa", "set_mark_in", "set_mark_out", "if_id_in", "if_id_out", "label", "label_mode", "tfc_padding"}
+        | {"copy_df", "copy_ecn", "copy_dscp", "per_cpu_sas"}
+    ),
+)
+
+CONNECTION = Section(
+    "connections.NAME",
+    ConnectionConfig,
+    ConnectionConfig,
+    (
+        Key("local_addrs", ADDRESS_PATTERNS, default_text="`%any`"),
+        Key("remote_addrs", ADDRESS_PATTERNS, default_text="`%any`"),
+        Key("local_port", PORT),
+        Key("remote_port", PORT),
+        Key(
+            "proposals",
+            IKE_PROPOSALS,
+            fallback=lambda: default_proposals(ProtocolId.IKE),
+            default_text="`default`, see Algorithms",
+        ),
+        Key("encap", FLAG),
+        Key("dpd_delay", span()),
+        Key("send_certreq", FLAG),
+    ),
+    tables=(("local", LOCAL), ("remote", REMOTE)),
+    named=(("children", CHILD),),
+    later=frozenset(
+        {"version", "vips", "aggressive", "pull", "dscp", "mobike", "dpd_timeout", "fragmentation", "childless"}
+        | {"send_cert", "ppk_id", "ppk_required", "keyingtries", "unique", "reauth_time", "rekey_time", "over_time"}
+        | {"rand_time", "pools", "if_id_in", "if_id_out", "mediation", "mediated_by", "mediation_peer", "ocsp"}
+        | {"cacert", "mark_in", "mark_out"}
+    ),
+)
+
+SECRET_TABLE = Section(
+    "secrets.NAME",
+    make_secret,
+    PskConfig,
+    (
+        Key("id", IDENTITY_PATTERN, sentence="Whose pre-shared key it is: an identity or an address."),
+        Key(
+            "ids",
+            list_of(IDENTITY_PATTERN),
+            default_text="everybody's",
+            sentence="The same for several, such as both ends.",
+        ),
+        Key("secret", SECRET, sentence="A pre-shared key.", is_secret=True),
+        Key("file", SECRET_FILE, sentence="File that holds a pre-shared key and nothing else."),
+        Key("key", PRIVATE_FILE, sentence="File that holds a private key, PEM or DER."),
+        Key("pem", PEM, sentence="A private key itself.", is_secret=True),
+        Key("passphrase", PASSPHRASE, sentence="What opens the private key, where it is encrypted.", is_secret=True),
+    ),
+)
+
+DAEMON = Section(
+    "daemon",
+    DaemonConfig,
+    DaemonConfig,
+    (
+        Key("listen", ADDRESSES, default_text="all"),
+        Key("port", PORT),
+        Key("port_nat_t", PORT),
+        Key("log_level", word_of("error", "warning", "info", "debug")),
+        Key("keylog", NEW_FILE),
+        Key("cookie_threshold", number(0, 1_000_000)),
+        Key("half_open_limit", number(1, 1_000_000)),
+        Key("half_open_per_source", number(1, 1_000_000)),
+        Key("half_open_timeout", span(1, 3600)),
+        Key("reqid_base", number(1, 0xFFFFFFFF - REQID_SPAN)),
+    ),
+)
+
+RETRANSMISSION = Section(
+    "retransmission",
+    RetransmissionConfig,
+    RetransmissionConfig,
+    (
+        Key("timeout", span(0.1, 600)),
+        Key("base", factor(1, 10)),
+        Key("limit", span(0.1, 3600)),
+        Key("tries", number(0, 100)),
+    ),
+)
+
+INCLUDE_FILES = list_of(TEXT, "list: file, `*` and `?` as in a shell")
+INCLUDE = Key(
+    "include",
+    INCLUDE_FILES,
+    sentence="Files that are read as if they stood here, relative to this one.",
+)
+
+SECTIONS: tuple[Section[object], ...] = (CONNECTION, LOCAL, REMOTE, CHILD, SECRET_TABLE, DAEMON, RETRANSMISSION)
+"All tables, in the order of the documentation."
+
+TOP_WORDS = ("include", "connections", "secrets", "daemon", "retransmission")
+"What may stand outside tables, and how their headers begin."
+TOP_LATER = frozenset({"pools", "authorities"})
+
+SECRET_MODELS: tuple[type, ...] = (PskConfig, PrivateKeyConfig)
+"What a table under `secrets` becomes."
