@@ -1,0 +1,95 @@
+"""One daemon a run directory: its lock, its process number, and where its control socket is.
+
+Rule 1: the lock is flock's: it ends with the process, however that ends, so nothing is ever "stale".
+Rule 2: the directory is its owner's alone (0700), since who may write to the control socket is root in effect.
+Not here: the sockets' own conflicts (udp.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ikepy.daemon.errors import StartupError
+
+RUN_DIRECTORIES = Path("/run/ikepy")
+CONTROL_SOCKET = "control.sock"
+_LOCK = "lock"
+_PID = "pid"
+
+
+def run_directory_of(conf: Path) -> Path:
+    """Name the run directory of a configuration file: /run/ikepy/<its name without .conf>."""
+    return RUN_DIRECTORIES / conf.name.removesuffix(".conf")
+
+
+def running_pid(run_directory: Path) -> int | None:
+    """Tell which daemon holds the directory, without disturbing it; None where none does."""
+    try:
+        descriptor = os.open(run_directory / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _written_pid(run_directory)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(run_directory: Path) -> Iterator[Path]:
+    """Make the run directory ours for as long as the context lasts.
+
+    Raises StartupError where it cannot be made, or names the process that has it.
+    """
+    try:
+        run_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run_directory.chmod(0o700)
+        descriptor = os.open(run_directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartupError(
+            f"the run directory {run_directory} cannot be made ({error.strerror})",
+            "start ikepy as root, or name a directory of your own with --run-dir",
+        ) from error
+    try:
+        _lock(descriptor, run_directory)
+        (run_directory / _PID).write_text(f"{os.getpid()}\n")
+        yield run_directory
+        _remove(run_directory)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, run_directory: Path) -> None:
+    for attempt in range(3):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02 * (attempt < 2))  # running_pid() of somebody else holds the lock for a moment
+        else:
+            return
+    pid = _written_pid(run_directory)
+    raise StartupError(
+        f"a daemon is already running in {run_directory}" + (f", process {pid}" if pid is not None else ""),
+        "stop it first" + (f" (kill {pid})" if pid is not None else "") + ", or give this one another --run-dir",
+    )
+
+
+def _remove(run_directory: Path) -> None:
+    """Take away what is ours on a clean end; the lock's file stays, for removing it would race with the next start."""
+    for name in (_PID, CONTROL_SOCKET):
+        (run_directory / name).unlink(missing_ok=True)
+
+
+def _written_pid(run_directory: Path) -> int | None:
+    try:
+        return int((run_directory / _PID).read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,105 @@
+"""Where an initiated IKE SA begins: the peer's addresses found, and ours by the routing table.
+
+Rule 1: the first address of the peer to which a route leads is taken; names are resolved each time anew.
+Not here: what happens to the path later (ike/nat.py), the routing table (kernel/links.py).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+from typing import Protocol
+
+import trio
+
+from ikepy.config.model import AddressPatternKind, Config, ConnectionConfig
+from ikepy.ike.actions import Path, SocketAddress
+from ikepy.ike.errors import PeerUnknown
+from ikepy.ipsec import IpAddress
+
+_RESOLVING_SECONDS = 10.0
+_PORT_NAT_T = 4500
+
+
+class FindsSources(Protocol):
+    """What is asked of the routing table."""
+
+    async def source_address_for(self, destination: IpAddress) -> IpAddress | None:
+        """Our address for packets to `destination`; None where no route leads there."""
+
+
+async def resolve_path(config: Config, connection_name: str, links: FindsSources) -> Path:
+    """Find both ends of a connection that is to be initiated.
+
+    The non-ESP marker is on where the peer is to be met on port 4500 or the connection leaves from our NAT-T port.
+
+    Raises PeerUnknown where nothing resolves or no route leads there.
+    """
+    connection = config.connection(connection_name)
+    if connection is None:
+        raise PeerUnknown(f"no connection is called {connection_name}")
+    looked_at: list[str] = []
+    async for remote in _remote_addresses(connection, looked_at):
+        local = await _local_address(config, connection, remote, links)
+        if local is not None:
+            return _path(config, connection, local, remote)
+        looked_at.append(f"no route and local address for {remote}")
+    raise PeerUnknown(f"connection {connection.name} cannot be initiated: " + _why_not(looked_at))
+
+
+def _why_not(looked_at: list[str]) -> str:
+    return "; ".join(looked_at) if looked_at else "its remote_addrs name no single address: give the peer's there"
+
+
+def _path(config: Config, connection: ConnectionConfig, local: IpAddress, remote: IpAddress) -> Path:
+    daemon = config.daemon
+    marked = connection.remote_port == _PORT_NAT_T
+    port = connection.local_port or (daemon.port_nat_t if marked else daemon.port)
+    return Path(
+        SocketAddress(local, port),
+        SocketAddress(remote, connection.remote_port),
+        non_esp_marker=marked or port == daemon.port_nat_t,
+    )
+
+
+async def _remote_addresses(connection: ConnectionConfig, looked_at: list[str]) -> AsyncIterator[IpAddress]:
+    for pattern in connection.remote_addrs:
+        if pattern.single is not None:
+            yield pattern.single
+        elif pattern.kind is AddressPatternKind.NAME and pattern.name is not None:
+            found = await _resolve(pattern.name)
+            if not found:
+                looked_at.append(f"the name {pattern.name} does not resolve")
+            for address in found:
+                yield address
+
+
+async def _resolve(name: str) -> list[IpAddress]:
+    """All addresses of a name, in the resolver's order; none where it does not resolve in time."""
+    with trio.move_on_after(_RESOLVING_SECONDS):
+        try:
+            answers = await trio.socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+        except OSError:
+            return []
+        return list(dict.fromkeys(ip_address(answer[4][0]) for answer in answers))
+    return []
+
+
+async def _local_address(
+    config: Config, connection: ConnectionConfig, remote: IpAddress, links: FindsSources
+) -> IpAddress | None:
+    """Our address towards the peer: the configured one, else the routing table's where we listen on it."""
+    patterns = connection.local_addrs
+    for pattern in patterns:
+        if pattern.single is not None and pattern.single.version == remote.version:
+            return pattern.single
+    source = await links.source_address_for(remote)
+    if source is None:
+        return None
+    listen = [address for address in config.daemon.listen if address.version == remote.version]
+    if config.daemon.listen and source not in listen:
+        source = listen[0] if listen else None
+    if source is not None and patterns and not any(pattern.matches(source) for pattern in patterns):
+        return None
+    return source

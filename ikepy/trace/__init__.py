@@ -1,0 +1,1 @@
+"""What happened, in words and in key tables: observers of the Endpoint."""
