@@ -1,0 +1,1 @@
+"""`ikepy demo`: two gateways on this machine, a tunnel between them, and packets through it."""
