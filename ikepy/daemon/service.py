@@ -36,7 +36,7 @@ from ikepy.ike.errors import KernelRefused
 from ikepy.ike.observer import Observer
 from ikepy.kernel.interface import Kernel, KernelUnavailable
 from ikepy.kernel.xfrm import XfrmKernel
-from ikepy.trace.handlers import start_logging
+from ikepy.trace.handlers import logging_to
 from ikepy.trace.keylog import KeylogObserver
 from ikepy.trace.log import LoggingObserver
 from ikepy.trace.several import Observers
@@ -58,18 +58,17 @@ OpenKernel = Callable[[Config, Entropy], AbstractAsyncContextManager[Kernel]]
 def main(config: Config, run_directory: Path, warnings: tuple[str, ...] = ()) -> int:
     """Run a daemon in the foreground until SIGTERM or SIGINT; return the exit code.
 
+    warnings   what the configuration is better without; logged first
+
     0 after a clean end; 1, and one line on standard error, where it cannot start or ends by a fault of its own.
     """
-    handler = start_logging(config.daemon.log_level)
-    for warning in warnings:
-        _log.warning("%s", warning)
-    try:
-        trio.run(_run_until_signal, config, load_credentials(config), run_directory)
-    except Exception as error:  # noqa: BLE001 - whatever ends a daemon is said in one line
-        return _say_why(error)
-    finally:
-        logging.getLogger("ikepy").removeHandler(handler)
-        handler.close()
+    with logging_to(config.daemon.log_level):
+        for warning in warnings:
+            _log.warning("%s", warning)
+        try:
+            trio.run(_run_until_signal, config, load_credentials(config), run_directory)
+        except Exception as error:  # noqa: BLE001 - whatever ends a daemon is said in one line
+            return _say_why(error)
     return 0
 
 

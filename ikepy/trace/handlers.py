@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO, "debug": logging.DEBUG}
@@ -32,12 +34,23 @@ def escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
-def start_logging(level: str, stream: TextIO | None = None) -> logging.Handler:
-    """Let all of ikepy's loggers write to `stream` (standard error) from `level` on; return the handler."""
+@contextmanager
+def logging_to(level: str, stream: TextIO | None = None) -> Iterator[None]:
+    """Let all of ikepy's loggers write to `stream` (standard error) from `level` on, for as long as the context lasts.
+
+    level   as the configuration says it: error, warning, info or debug
+    """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(PlainFormatter())
     logger = logging.getLogger("ikepy")
+    before = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(_LEVELS[level])
     logger.propagate = False
-    return handler
+    try:
+        yield
+    finally:
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+        logger.removeHandler(handler)
+        handler.close()
