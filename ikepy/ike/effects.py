@@ -42,15 +42,41 @@ class Effect(Generic[Reply]):
 
 
 @dataclass(frozen=True, slots=True)
-class SendRequest(Effect[Message]):
-    """Send a request and wait for its response; repeats and their end are the window's."""
+class Received:
+    """A message that came, read.
+
+    octets   the whole message as it came
+    answers  our request as it was sent, where this is its response; else empty
+    """
+
+    message: Message
+    octets: bytes
+    path: Path
+    answers: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest(Effect[Received]):
+    """Send a request and wait for its response; repeats and their end are the window's. Raises GaveUp."""
 
     exchange: ExchangeType
     payloads: tuple[Payload, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Respond(Effect[Message]):
+class NextAnswer(Effect[Received]):
+    """Wait for another response to the same IKE_SA_INIT request: the last could be anybody's (RFC 7296 §2.21.1).
+
+    patience  seconds to wait at most; repeats go on meanwhile
+
+    Raises GaveUp when nothing came.
+    """
+
+    patience: float
+
+
+@dataclass(frozen=True, slots=True)
+class Respond(Effect[Received]):
     """Send a response and wait for the peer's next request of the same conversation."""
 
     payloads: tuple[Payload, ...]

@@ -111,10 +111,9 @@ class NoAdditionalSas(PeerFault):
 class RefusedByPeer(IkeError):
     """The peer answered with an error notify."""
 
-    def __init__(self, notify: NotifyType, data: bytes = b"") -> None:
-        super().__init__(f"the peer answered {notify}")
+    def __init__(self, notify: NotifyType, detail: str = "") -> None:
+        super().__init__(f"the peer answered {notify}" + (f": {detail}" if detail else ""))
         self.notify = notify
-        self.data = data
 
 
 class LocalFault(IkeError):

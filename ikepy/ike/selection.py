@@ -38,9 +38,9 @@ from ikepy.ike.actions import Path
 from ikepy.ike.errors import NoCredential
 from ikepy.ike.negotiation import choose
 from ikepy.ipsec import IpAddress
-from ikepy.wire.payloads import Identification, Sa
+from ikepy.wire.payloads import Identification
 from ikepy.wire.registry import IdType
-from ikepy.wire.sa import Proposal
+from ikepy.wire.sa import Proposal, Sa
 
 Rank = tuple[int, ...]
 """How well something fits; the greater, the more specific."""

@@ -1,0 +1,270 @@
+"""IKE_AUTH: who the other side is, and the first child (RFC 7296 §1.2, §2.15).
+
+    Initiator                              Responder
+    HDR, SK {IDi, [CERT,] [CERTREQ,]
+        [IDr,] AUTH, SAi2, TSi, TSr}  -->
+                                      <--  HDR, SK {IDr, [CERT,] AUTH, SAr2, TSi, TSr}
+
+Rule 1: nobody is told why authentication failed; our log is.
+Rule 2: a child that fails does not end the IKE SA (§1.2, §2.21.2).
+Not here: the proof itself (auth/), the choice of a connection (selection.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ikepy.config.model import AuthKind, ChildConfig, ConnectionConfig, SendCert
+from ikepy.ike.child import ChildSa
+from ikepy.ike.effects import (
+    AllocateSpi,
+    FindTrustingConnections,
+    LocalIdentity,
+    LocalProof,
+    PeerAuthenticated,
+    Received,
+    ReleaseSpi,
+    SendRequest,
+    SignAuth,
+    TrustAnchorHashes,
+    VerifyAuth,
+)
+from ikepy.ike.errors import AuthenticationFailed, IkeError, LocalFault, PeerFault, RefusedByPeer
+from ikepy.ike.exchanges.children import (
+    ChildOffer,
+    ChildRequest,
+    answer_child,
+    choose_child,
+    install,
+    judge_answer,
+    make_offer,
+)
+from ikepy.ike.exchanges.view import Answer, SaView, authenticated_ids
+from ikepy.ike.keymat import signed_octets
+from ikepy.ike.phases import Authenticated, Keyed
+from ikepy.ike.selection import Ambiguous, NoneFits, Selected, select
+from ikepy.ipsec import SaId
+from ikepy.wire.notify import Notify
+from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR, Payload
+from ikepy.wire.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, ProtocolId
+from ikepy.wire.sa import Sa
+from ikepy.wire.shapes import IkeAuthRequest, IkeAuthResponse
+from ikepy.wire.ts import TsI, TsR
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResult:
+    """Who the peer is, and the first child, None where there is none."""
+
+    authenticated: Authenticated
+    child: ChildSa | None
+
+
+class PeerNotAuthenticated(AuthenticationFailed):
+    """The responder's proof does not hold: it believes in an IKE SA that we must end (§2.21.2)."""
+
+
+async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None) -> AuthResult:
+    """Authenticate as the initiator; raises RefusedByPeer, GaveUp, NoCredential, PeerNotAuthenticated."""
+    local, remote = authenticated_ids(keyed.connection)
+    connection = keyed.connection
+    local_id = local or await LocalIdentity(connection.name, connection.local, sa.path)
+    proof = await _sign(sa, keyed, connection, local_id, remote, initiator=True)
+    hashes = await _authorities(connection)
+    offer = None
+    if child is not None:
+        spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP)
+        offer = make_offer(child, sa.path, spi, with_ke=False)
+    contact = (Notify(NotifyType.INITIAL_CONTACT),) if sa.is_first_contact() else ()
+    received = await SendRequest(
+        ExchangeType.IKE_AUTH,
+        (
+            IdI(local_id),
+            *proof.certs,
+            *((CertReq(CertEncoding.X509_SIGNATURE, b"".join(hashes)),) if hashes else ()),
+            *((IdR(remote),) if remote is not None else ()),
+            proof.auth,
+            *contact,
+            *(offer.payloads() if offer is not None else ()),
+        ),
+    )
+    error = received.message.error_notify
+    if error is not None and not received.message.all(Auth):
+        raise RefusedByPeer(error.type, _advice(error.type))
+    response = IkeAuthResponse.of(received.message)
+    try:
+        proven = await _verify(sa, keyed, connection, response, local_id)
+    except (PeerFault, LocalFault) as fault:
+        raise PeerNotAuthenticated(str(fault)) from fault
+    authenticated = Authenticated(
+        connection, proven, local_id, proven.identity, _says_initial_contact(response.notifies)
+    )
+    made = await _finish_child(sa, keyed, offer, response, error)
+    return AuthResult(authenticated, made)
+
+
+async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthResult]:
+    """Authenticate as the responder; raises AuthenticationFailed, NoCredential, WireError."""
+    auth = IkeAuthRequest.of(request.message)
+    if auth.auth is None:
+        raise AuthenticationFailed("the peer asks for EAP, which no connection here has")
+    connection = await _select(sa, keyed, auth)
+    keyed = replace(keyed, connection=connection)
+    identity = auth.idi.identification
+    local = connection.local.id or await LocalIdentity(connection.name, connection.local, sa.path)
+    proven = await VerifyAuth(
+        connection=connection.name,
+        remote=connection.remote,
+        identity=identity,
+        local_identity=local,
+        path=sa.path,
+        auth=auth.auth,
+        certs=auth.certs,
+        prf=keyed.suite.prf.id,
+        signed_octets=signed_octets(
+            keyed.suite.prf, keyed.init_request, keyed.nr, keyed.keys.sk_pi, identity
+        ),
+    )
+    keyed = replace(keyed, certificate_requested=bool(auth.certreqs))
+    proof = await _sign(sa, keyed, connection, local, proven.identity, initiator=False)
+    payloads, child = await _answer_first_child(sa, keyed, auth)
+    authenticated = Authenticated(
+        connection, proven, local, proven.identity, _says_initial_contact(auth.notifies)
+    )
+    return Answer((IdR(local), *proof.certs, proof.auth, *payloads), AuthResult(authenticated, child))
+
+
+async def _select(sa: SaView, keyed: Keyed, auth: IkeAuthRequest) -> ConnectionConfig:
+    assert auth.auth is not None  # noqa: S101 - the caller has seen to it
+    kind = AuthKind.PSK if auth.auth.method is AuthMethod.SHARED_KEY else AuthKind.PUBKEY
+    candidates = tuple(connection.name for connection in sa.candidates())
+    trusting = await FindTrustingConnections(candidates, auth.certs) if auth.certs else None
+    idr = auth.idr.identification if auth.idr is not None else None
+    match select(sa.config, sa.path, auth.idi.identification, idr, kind, trusting, keyed.proposal):
+        case Selected(connection):
+            if connection.name != keyed.connection.name:
+                sa.decided(f"connection {connection.name} instead of {keyed.connection.name}, by the identities")
+            return connection
+        case Ambiguous(names):
+            raise AuthenticationFailed(
+                f"{auth.idi.identification} fits {' and '.join(names)} equally well: give one of them a closer `id`"
+            )
+        case NoneFits(reason):
+            raise AuthenticationFailed(reason)
+
+
+async def _sign(
+    sa: SaView,
+    keyed: Keyed,
+    connection: ConnectionConfig,
+    local: Identification,
+    peer: Identification | None,
+    *,
+    initiator: bool,
+) -> LocalProof:
+    keys = keyed.keys
+    message, nonce, sk_p = (
+        (keyed.init_request, keyed.nr, keys.sk_pi) if initiator else (keyed.init_response, keyed.ni, keys.sk_pr)
+    )
+    proof = await SignAuth(
+        connection=connection.name,
+        local=connection.local,
+        identity=local,
+        peer=peer,
+        path=sa.path,
+        prf=keyed.suite.prf.id,
+        signed_octets=signed_octets(keyed.suite.prf, message, nonce, sk_p, local),
+        hashes=keyed.peer_hashes,
+        certificate_requested=keyed.certificate_requested,
+    )
+    send = connection.local.send_cert
+    wanted = send is SendCert.ALWAYS or (send is SendCert.IF_ASKED and keyed.certificate_requested)
+    return proof if wanted else LocalProof(proof.auth, ())
+
+
+async def _verify(
+    sa: SaView, keyed: Keyed, connection: ConnectionConfig, response: IkeAuthResponse, local: Identification
+) -> PeerAuthenticated:
+    identity = response.idr.identification
+    return await VerifyAuth(
+        connection=connection.name,
+        remote=connection.remote,
+        identity=identity,
+        local_identity=local,
+        path=sa.path,
+        auth=response.auth,
+        certs=response.certs,
+        prf=keyed.suite.prf.id,
+        signed_octets=signed_octets(
+            keyed.suite.prf, keyed.init_response, keyed.ni, keyed.keys.sk_pr, identity
+        ),
+    )
+
+
+async def _authorities(connection: ConnectionConfig) -> tuple[bytes, ...]:
+    if connection.remote.auth is not AuthKind.PUBKEY or not connection.send_certreq:
+        return ()
+    return await TrustAnchorHashes(connection.name)
+
+
+async def _finish_child(
+    sa: SaView, keyed: Keyed, offer: ChildOffer | None, response: IkeAuthResponse, error: Notify | None
+) -> ChildSa | None:
+    """The first child, installed; None where there is none, and then everybody concerned has been told why."""
+    if offer is None:
+        return None
+    if response.sa is None or response.tsi is None or response.tsr is None:
+        await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, offer.spi_in))
+        reason = f"the peer answered {error.type}: {_advice(error.type)}" if error else "the peer made no child"
+        sa.child_failed(offer.config.name, reason)
+        return None
+    transport = any(notify.type is NotifyType.USE_TRANSPORT_MODE for notify in response.notifies)
+    try:
+        negotiated = judge_answer(offer, response.sa, response.tsi, response.tsr, transport=transport)
+    except PeerFault as fault:
+        await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, offer.spi_in))
+        sa.child_failed(offer.config.name, str(fault))
+        sa.delete_foreign_child(offer.spi_in)
+        return None
+    try:
+        return await install(sa, keyed, negotiated, keyed.ni, keyed.nr, None, initiated=True)
+    except IkeError as fault:
+        sa.child_failed(offer.config.name, str(fault))
+        sa.delete_foreign_child(offer.spi_in)
+        return None
+
+
+async def _answer_first_child(
+    sa: SaView, keyed: Keyed, auth: IkeAuthRequest
+) -> tuple[tuple[Payload, ...], ChildSa | None]:
+    if auth.sa is None or auth.tsi is None or auth.tsr is None:
+        return (), None
+    request = child_request(auth.sa, auth.tsi, auth.tsr, auth.notifies)
+    try:
+        choice = choose_child(keyed.connection, request, sa.path)
+        return await answer_child(sa, keyed, choice, keyed.ni, keyed.nr, None)
+    except PeerFault as fault:
+        sa.child_failed(None, str(fault))
+        return (Notify(fault.notify, fault.data),), None
+    except LocalFault as fault:
+        sa.child_failed(None, str(fault))
+        return (Notify(NotifyType.NO_ADDITIONAL_SAS),), None
+
+
+def child_request(sa: Sa, tsi: TsI, tsr: TsR, notifies: tuple[Notify, ...]) -> ChildRequest:
+    """The peer's offer for the first child; KE does not count in IKE_AUTH."""
+    transport = any(notify.type is NotifyType.USE_TRANSPORT_MODE for notify in notifies)
+    return ChildRequest(sa, tsi, tsr, transport, None, with_ke=False)
+
+
+def _says_initial_contact(notifies: tuple[Notify, ...]) -> bool:
+    return any(notify.type is NotifyType.INITIAL_CONTACT for notify in notifies)
+
+
+def _advice(notify: NotifyType) -> str:
+    return {
+        NotifyType.AUTHENTICATION_FAILED: "it does not accept our identity or proof, its log says which; compare `id`, "
+        "`auth` and secrets on both sides",
+        NotifyType.TS_UNACCEPTABLE: "compare local_ts and remote_ts on both sides",
+        NotifyType.NO_PROPOSAL_CHOSEN: "compare `esp_proposals` and `mode` on both sides",
+    }.get(notify, "its log says why")

@@ -1,0 +1,263 @@
+"""IKE_SA_INIT: keys with somebody, not yet known whom (RFC 7296 §1.2).
+
+    Initiator                              Responder
+    HDR, [N(COOKIE)], SAi1, KEi, Ni   -->
+                                      <--  HDR, SAr1, KEr, Nr, [CERTREQ]
+
+Rule 1: answers are judged on locals; one that is refused, malformed or an error may be anybody's, so we wait for a
+        better one for a while (§2.21.1). COOKIE and INVALID_KE_PAYLOAD are loops with a bound.
+Rule 2: the responder keeps nothing until a proposal is chosen and KE fits.
+Not here: when a cookie is asked for (endpoint.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikepy.config.model import AuthKind, ConnectionConfig
+from ikepy.crypto.entropy import Entropy
+from ikepy.crypto.key_exchange import KeyExchange
+from ikepy.crypto.secret import Secret
+from ikepy.crypto.suites import ike_suite
+from ikepy.ike.actions import Path
+from ikepy.ike.effects import (
+    ComputeSharedSecret,
+    MakeKeyExchange,
+    NextAnswer,
+    Received,
+    ResolvePath,
+    SendRequest,
+    TrustAnchorHashes,
+)
+from ikepy.ike.errors import GaveUp, IkeError, InvalidKePayload, NoProposalChosen, RefusedByPeer
+from ikepy.ike.exchanges.view import Answer, SaView
+from ikepy.ike.keymat import derive_ike_keys, derive_skeyseed
+from ikepy.ike.nat import NatFindings, find_nat, make_nat_notifies
+from ikepy.ike.negotiation import Chosen, check_answer, choose, chosen_ke, ke_methods, number_proposals
+from ikepy.ike.phases import Keyed
+from ikepy.wire.errors import WireError
+from ikepy.wire.header import FLAG_RESPONSE, IkeHeader
+from ikepy.wire.message import Message, build_message
+from ikepy.wire.notify import Notify, hash_algorithms, invalid_ke_method, make_hash_algorithms
+from ikepy.wire.payloads import CertReq, Ke, Nonce, Payload
+from ikepy.wire.registry import CertEncoding, ExchangeType, HashAlgorithm, KeMethod, NotifyType, PayloadType
+from ikepy.wire.sa import Proposal, Sa
+from ikepy.wire.shapes import IkeSaInitRequest, IkeSaInitResponse
+
+NONCE_OCTETS = 32
+PATIENCE = 3.0
+"Seconds to wait for a better answer after one that could be anybody's."
+MOST_ROUNDS = 8
+"Requests of one attempt: cookies and other key exchange methods asked for."
+HASHES = (HashAlgorithm.SHA2_512, HashAlgorithm.SHA2_384, HashAlgorithm.SHA2_256, HashAlgorithm.IDENTITY)
+"What we can verify (RFC 7427 §4); SHA1 is not offered."
+
+
+@dataclass(frozen=True, slots=True)
+class CookieWanted:
+    """The responder asks for proof of our address."""
+
+    cookie: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MethodWanted:
+    """The responder wants another key exchange method of those we offered."""
+
+    method: KeMethod
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The responder took one of our proposals."""
+
+    response: IkeSaInitResponse
+    chosen: Chosen
+
+
+async def initiate(sa: SaView, spi_i: bytes) -> Keyed:
+    """Negotiate keys as the initiator; raises RefusedByPeer, GaveUp, InvalidPublicValue."""
+    sa.adopt_path(await ResolvePath(sa.connection.name))
+    offer = number_proposals(sa.connection.proposals, b"")
+    ni, cookie = sa.entropy.octets(NONCE_OCTETS), None
+    untried = list(ke_methods(offer))
+    method = untried.pop(0)
+    exchange = await MakeKeyExchange(method)
+    for _ in range(MOST_ROUNDS):
+        payloads = _make_request(sa, spi_i, offer, exchange, ni, cookie)
+        received, verdict = await _ask(payloads, offer, untried, method)
+        match verdict:
+            case CookieWanted():
+                sa.decided(f"the peer asks for a cookie of {len(verdict.cookie)} octets")
+                cookie = verdict.cookie
+            case MethodWanted():
+                sa.decided(f"the peer wants {verdict.method} instead of {method}")
+                method = verdict.method
+                untried.remove(method)
+                exchange = await MakeKeyExchange(method)
+            case Accepted():
+                shared = await ComputeSharedSecret(exchange, verdict.response.ke.public)
+                return _key_initiator(sa, received, verdict, ni, shared)
+    raise GaveUp(f"the peer asked for a cookie or another key exchange method {MOST_ROUNDS} times")
+
+
+async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
+    """Negotiate keys as the responder; raises NoProposalChosen, InvalidKePayload, InvalidPublicValue, WireError."""
+    init = IkeSaInitRequest.of(request.message)
+    spi_i = request.message.header.spi_i
+    connection, chosen = _choose_connection(sa.candidates(), init)
+    method = chosen_ke(chosen.proposal)
+    if init.ke.method != method:
+        raise InvalidKePayload(f"KE payload for {init.ke.method}, chosen {method}", method)
+    exchange = await MakeKeyExchange(method)
+    shared = await ComputeSharedSecret(exchange, init.ke.public)
+    nr = sa.entropy.octets(NONCE_OCTETS)
+    payloads: list[Payload] = [
+        Sa((chosen.answered_with(b""),)),
+        Ke(method, exchange.public),
+        Nonce(nr),
+    ]
+    nat = _find_nat(request.message, spi_i, bytes(8), request.path)
+    if nat.supported:
+        payloads += make_nat_notifies(spi_i, spi_r, request.path, pretend=_pretend(connection, sa.entropy))
+    if request.message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS) is not None:
+        payloads.append(make_hash_algorithms(HASHES))
+    if any(candidate.remote.auth is AuthKind.PUBKEY and candidate.send_certreq for candidate in sa.candidates()):
+        hashes = await TrustAnchorHashes(None)
+        if hashes:
+            payloads.append(CertReq(CertEncoding.X509_SIGNATURE, b"".join(hashes)))
+    response = build_message(Message(_response_header(request.message.header, spi_r), tuple(payloads)))
+    suite = ike_suite(chosen.proposal)
+    skeyseed = derive_skeyseed(suite.prf, shared, init.nonce.octets, nr)
+    keyed = Keyed(
+        connection=connection,
+        proposal=chosen.proposal,
+        suite=suite,
+        keys=derive_ike_keys(suite, skeyseed, init.nonce.octets, nr, spi_i, spi_r),
+        spi_i=spi_i,
+        spi_r=spi_r,
+        ni=init.nonce.octets,
+        nr=nr,
+        init_request=request.octets,
+        init_response=response,
+        nat=NatFindings(nat.supported, nat.local or connection.encap, nat.remote),
+        peer_hashes=_peer_hashes(request.message),
+        certificate_requested=False,
+    )
+    return Answer(tuple(payloads), keyed)
+
+
+async def _ask(
+    payloads: tuple[Payload, ...], offer: tuple[Proposal, ...], untried: list[KeMethod], method: KeMethod
+) -> tuple[Received, CookieWanted | MethodWanted | Accepted]:
+    """Send the request and wait for an answer that is good for something; else raise what the last one said."""
+    received = await SendRequest(ExchangeType.IKE_SA_INIT, payloads)
+    while True:
+        try:
+            return received, _judge(received.message, offer, untried, method)
+        except (IkeError, WireError) as fault:
+            refusal = fault
+        try:
+            received = await NextAnswer(PATIENCE)
+        except GaveUp:
+            raise refusal from None
+
+
+def _judge(
+    message: Message, offer: tuple[Proposal, ...], untried: list[KeMethod], method: KeMethod
+) -> CookieWanted | MethodWanted | Accepted:
+    """What an answer says, without believing it; raises RefusedByPeer, NoProposalChosen, WireError."""
+    cookie = message.notify(NotifyType.COOKIE)
+    if cookie is not None:
+        if not 1 <= len(cookie.octets) <= 64:  # noqa: PLR2004 - RFC 7296 §2.6
+            raise RefusedByPeer(NotifyType.COOKIE, f"a cookie of {len(cookie.octets)} octets, 1 to 64 are allowed")
+        return CookieWanted(cookie.octets)
+    invalid_ke = message.notify(NotifyType.INVALID_KE_PAYLOAD)
+    if invalid_ke is not None:
+        wanted = invalid_ke_method(invalid_ke)
+        if wanted not in untried:
+            raise RefusedByPeer(
+                NotifyType.INVALID_KE_PAYLOAD, f"wants {wanted}, which we did not offer or have already sent"
+            )
+        return MethodWanted(wanted)
+    error = message.error_notify
+    if error is not None:
+        raise RefusedByPeer(error.type)
+    response = IkeSaInitResponse.of(message)
+    if message.header.spi_r == bytes(8):
+        raise RefusedByPeer(NotifyType.INVALID_SYNTAX, "responder's SPI is zero")
+    chosen = check_answer(response.sa, offer)
+    if response.ke.method != method or chosen_ke(chosen.proposal) != method:
+        raise NoProposalChosen(f"KE payload for {response.ke.method}, proposal with {chosen_ke(chosen.proposal)}")
+    return Accepted(response, chosen)
+
+
+def _make_request(
+    sa: SaView, spi_i: bytes, offer: tuple[Proposal, ...], exchange: KeyExchange, ni: bytes, cookie: bytes | None
+) -> tuple[Payload, ...]:
+    first = (Notify(NotifyType.COOKIE, cookie),) if cookie is not None else ()
+    pretend = _pretend(sa.connection, sa.entropy)
+    return (
+        *first,
+        Sa(offer),
+        Ke(exchange.method, exchange.public),
+        Nonce(ni),
+        *make_nat_notifies(spi_i, bytes(8), sa.path, pretend=pretend),
+        make_hash_algorithms(HASHES),
+    )
+
+
+def _key_initiator(sa: SaView, received: Received, accepted: Accepted, ni: bytes, shared: Secret) -> Keyed:
+    message, response = received.message, accepted.response
+    spi_i, spi_r = message.header.spi_i, message.header.spi_r
+    suite = ike_suite(accepted.chosen.proposal)
+    nr = response.nonce.octets
+    nat = _find_nat(message, spi_i, spi_r, received.path)
+    return Keyed(
+        connection=sa.connection,
+        proposal=accepted.chosen.proposal,
+        suite=suite,
+        keys=derive_ike_keys(suite, derive_skeyseed(suite.prf, shared, ni, nr), ni, nr, spi_i, spi_r),
+        spi_i=spi_i,
+        spi_r=spi_r,
+        ni=ni,
+        nr=nr,
+        init_request=received.answers,
+        init_response=received.octets,
+        nat=NatFindings(nat.supported, nat.local or sa.connection.encap, nat.remote),
+        peer_hashes=_peer_hashes(message),
+        certificate_requested=bool(message.all(CertReq)),
+    )
+
+
+def _choose_connection(
+    candidates: tuple[ConnectionConfig, ...], init: IkeSaInitRequest
+) -> tuple[ConnectionConfig, Chosen]:
+    for connection in candidates:
+        chosen = choose(init.sa, connection.proposals, sent_ke=init.ke.method)
+        if chosen is not None:
+            return connection, chosen
+    names = ", ".join(connection.name for connection in candidates)
+    raise NoProposalChosen(f"no IKE proposal in common with {names}: compare `proposals` on both sides")
+
+
+def _find_nat(message: Message, spi_i: bytes, spi_r: bytes, path: Path) -> NatFindings:
+    sources = message.notifies(NotifyType.NAT_DETECTION_SOURCE_IP)
+    destinations = message.notifies(NotifyType.NAT_DETECTION_DESTINATION_IP)
+    return find_nat(sources, destinations, spi_i, spi_r, path)
+
+
+def _pretend(connection: ConnectionConfig, entropy: Entropy) -> bytes | None:
+    # encap = yes: a source hash that fits nothing makes the peer believe in a NAT before us.
+    return entropy.octets(20) if connection.encap else None
+
+
+def _peer_hashes(message: Message) -> frozenset[HashAlgorithm]:
+    notify = message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS)
+    return frozenset(hash_algorithms(notify)) if notify is not None else frozenset()
+
+
+def _response_header(request: IkeHeader, spi_r: bytes) -> IkeHeader:
+    return IkeHeader(
+        request.spi_i, spi_r, PayloadType.NO_NEXT_PAYLOAD, ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, 0
+    )

@@ -1,0 +1,66 @@
+"""INFORMATIONAL, answered: deletes, notices, and the empty request that asks for a sign of life (RFC 7296 §1.4).
+
+Rule 1: an empty request gets an empty response; what is not understood is ignored.
+Rule 2: of a delete for a child, the answer names the other half, unless our own delete of it crosses (§1.4.1).
+Not here: our own requests (delete.py, liveness.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikepy.ike.child import ChildSa
+from ikepy.ike.effects import Received, RemoveChildSa
+from ikepy.ike.exchanges.children import parse_spi
+from ikepy.ike.exchanges.view import Answer, SaView
+from ikepy.wire.message import Message
+from ikepy.wire.payloads import Delete, Payload
+from ikepy.wire.registry import NotifyType, ProtocolId
+from ikepy.wire.shapes import Informational
+
+SPI_OCTETS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Informed:
+    """What the peer's request means for us.
+
+    closed   why the IKE SA is over; None where it lives on
+    removed  children that are out of the kernel
+    """
+
+    closed: str | None = None
+    removed: tuple[ChildSa, ...] = ()
+
+
+async def respond(sa: SaView, request: Received) -> Answer[Informed]:
+    """Answer an INFORMATIONAL request; raises WireError where it cannot be read."""
+    notice = Informational.of(request.message)
+    if any(delete.protocol is ProtocolId.IKE for delete in notice.deletes):
+        return Answer((), Informed(closed="deleted by the peer"))
+    failure = request.message.notify(NotifyType.AUTHENTICATION_FAILED)
+    if failure is not None:
+        # §2.21.2: the initiator could not verify our proof.
+        return Answer((), Informed(closed="the peer does not accept our identity or proof, its log says why"))
+    doomed = children_meant(sa, request.message)
+    crossing = {child.unique_id for child in doomed if sa.is_deleting(child)}
+    for child in doomed:
+        sa.begin_removal(child)
+    for child in doomed:
+        await RemoveChildSa(child.spec)
+    ours = tuple(child.spi_in.to_bytes(SPI_OCTETS, "big") for child in doomed if child.unique_id not in crossing)
+    payloads: tuple[Payload, ...] = (Delete(ProtocolId.ESP, ours, SPI_OCTETS),) if ours else ()
+    return Answer(payloads, Informed(removed=doomed))
+
+
+def children_meant(sa: SaView, message: Message) -> tuple[ChildSa, ...]:
+    """The children whose peer's half a message deletes, each once; unknown SPIs mean none (§1.4.1)."""
+    found: dict[int, ChildSa] = {}
+    for delete in message.all(Delete):
+        if delete.protocol is not ProtocolId.ESP or delete.spi_octets != SPI_OCTETS:
+            continue
+        for octets in delete.spis:
+            child = sa.child_by_spi_out(parse_spi(octets))
+            if child is not None:
+                found[child.unique_id] = child
+    return tuple(found.values())

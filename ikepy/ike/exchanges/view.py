@@ -1,0 +1,98 @@
+"""What an exchange sees of its IKE SA and its surroundings: facts to read, and the few named things it may do.
+
+Not here: how any of it works (sa.py, endpoint.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from ikepy.config.model import Config, ConnectionConfig
+from ikepy.crypto.entropy import Entropy
+from ikepy.ike.actions import Path
+from ikepy.ike.child import ChildSa
+from ikepy.ike.phases import Phase
+from ikepy.ipsec import Spi
+from ikepy.wire.payloads import Identification, Payload
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Result]):
+    """The end of a responding exchange: its last response, and what it found out."""
+
+    payloads: tuple[Payload, ...]
+    result: Result
+
+
+class SaView(Protocol):
+    """An IKE SA, to its exchanges."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+
+    @property
+    def entropy(self) -> Entropy:
+        """Randomness."""
+
+    @property
+    def connection(self) -> ConnectionConfig:
+        """The connection as far as it is known."""
+
+    @property
+    def path(self) -> Path:
+        """Where messages go at present."""
+
+    @property
+    def phase(self) -> Phase:
+        """What is known at present."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether a delete of this IKE SA is on its way, or done."""
+
+    @property
+    def now(self) -> float:
+        """The instant of the present input."""
+
+    def adopt_path(self, path: Path) -> None:
+        """Send there from now on."""
+
+    def child_by_spi_in(self, spi: Spi) -> ChildSa | None:
+        """The child we receive by that SPI."""
+
+    def child_by_spi_out(self, spi: Spi) -> ChildSa | None:
+        """The child we send by that SPI."""
+
+    def is_deleting(self, child: ChildSa) -> bool:
+        """Whether a delete of that child is on its way."""
+
+    def next_child_ids(self) -> tuple[int, int]:
+        """A unique number and a request ID for a new child."""
+
+    def is_first_contact(self) -> bool:
+        """Whether we have no other IKE SA with this peer (RFC 7296 §2.4)."""
+
+    def candidates(self) -> tuple[ConnectionConfig, ...]:
+        """The connections that the addresses of the path allow, most specific first."""
+
+    def decided(self, decision: str, *, warning: bool = False) -> None:
+        """Tell the observer of a choice and its reason."""
+
+    def child_failed(self, child: str | None, reason: str) -> None:
+        """Publish that a child came to nothing while the IKE SA lives on."""
+
+    def delete_foreign_child(self, spi_in: Spi) -> None:
+        """Ask the peer, as soon as may be, to delete a child it has and we do not."""
+
+    def begin_removal(self, child: ChildSa) -> None:
+        """The child is being taken down; it is not offered to other exchanges any more."""
+
+
+def authenticated_ids(connection: ConnectionConfig) -> tuple[Identification | None, Identification | None]:
+    """The identities a connection names for itself: ours, the peer's; None where it names none."""
+    remote = connection.remote.id
+    return connection.local.id, None if remote.wildcard else remote.identification

@@ -1,0 +1,97 @@
+"""The phases of an IKE SA: each record holds only what is known in it.
+
+Rule 1: a phase is replaced, never filled in.
+Rule 2: Established cannot be made without the proof that the peer is who it says.
+Not here: what may happen in which phase (exchanges/__init__.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikepy.config.model import ConnectionConfig
+from ikepy.crypto.suites import IkeSuite
+from ikepy.ike.effects import PeerAuthenticated
+from ikepy.ike.keymat import IkeKeys
+from ikepy.ike.nat import NatFindings
+from ikepy.wire.payloads import Identification
+from ikepy.wire.registry import HashAlgorithm
+from ikepy.wire.sa import Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """What IKE_SA_INIT finds out.
+
+    spi_i, spi_r    8 octets each
+    init_request, init_response  the whole messages as they travelled; None for our own response, which is not yet sealed
+    peer_hashes     of the peer's SIGNATURE_HASH_ALGORITHMS; empty where it sent none
+    certificate_requested  whether the peer sent CERTREQ already here (responders do)
+    """
+
+    connection: ConnectionConfig
+    proposal: Proposal
+    suite: IkeSuite
+    keys: IkeKeys
+    spi_i: bytes
+    spi_r: bytes
+    ni: bytes
+    nr: bytes
+    init_request: bytes
+    init_response: bytes
+    nat: NatFindings
+    peer_hashes: frozenset[HashAlgorithm]
+    certificate_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """What IKE_AUTH finds out; `proof` is made by whoever verified the peer's AUTH."""
+
+    connection: ConnectionConfig
+    proof: PeerAuthenticated
+    local_id: Identification
+    remote_id: Identification
+    initial_contact: bool
+    "Whether the peer said it has no other IKE SA with us (RFC 7296 §2.4)."
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """IKE_SA_INIT is under way; nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticating:
+    """Keys are known, the peer is not."""
+
+    keyed: Keyed
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """Both sides are authenticated."""
+
+    keyed: Keyed
+    authenticated: Authenticated
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """We asked the peer to delete the IKE SA, or said why we end it, and wait for its answer."""
+
+    keyed: Keyed
+    authenticated: Authenticated | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Over; kept by the endpoint only to repeat its last response."""
+
+    keyed: Keyed | None
+    reason: str
+
+
+Phase = Connecting | Authenticating | Established | Closing | Closed

@@ -1,0 +1,118 @@
+"""What an IKE SA and its children look like from outside, in the words VICI has for states.
+
+Not here: words for a table or the wire of VICI (control/).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ikepy.ike.child import ChildSa
+from ikepy.ike.effects import (
+    AllocateSpi,
+    ComputeSharedSecret,
+    Effect,
+    FindTrustingConnections,
+    InstallChildSa,
+    LocalIdentity,
+    MakeKeyExchange,
+    NextAnswer,
+    ReleaseSpi,
+    RemoveChildSa,
+    ResolvePath,
+    Respond,
+    SendRequest,
+    SignAuth,
+    TrustAnchorHashes,
+    VerifyAuth,
+)
+from ikepy.ike.events import ChildSnapshot, IkeSnapshot
+from ikepy.ike.exchanges.view import authenticated_ids
+from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established
+
+if TYPE_CHECKING:
+    from ikepy.ike.sa import IkeSa
+
+_STATES = {
+    Connecting: "CONNECTING",
+    Authenticating: "CONNECTING",
+    Established: "ESTABLISHED",
+    Closing: "DELETING",
+    Closed: "DESTROYING",
+}
+_WORDS: dict[type[Effect[Any]], str] = {
+    NextAnswer: "a better answer to IKE_SA_INIT",
+    Respond: "the peer's next request",
+    ResolvePath: "the peer's address",
+    MakeKeyExchange: "a key exchange value",
+    ComputeSharedSecret: "the shared secret",
+    SignAuth: "our proof of identity",
+    VerifyAuth: "the check of the peer's proof",
+    LocalIdentity: "our identity",
+    FindTrustingConnections: "a look at the peer's certificates",
+    TrustAnchorHashes: "the names of our trust anchors",
+    AllocateSpi: "an SPI from the kernel",
+    ReleaseSpi: "the kernel",
+    InstallChildSa: "the kernel to install the child",
+    RemoveChildSa: "the kernel to remove the child",
+}
+
+
+def snapshot_ike(sa: IkeSa) -> IkeSnapshot:
+    """The IKE SA as it is now."""
+    phase, keyed = sa.phase, sa.keyed
+    authenticated = phase.authenticated if isinstance(phase, Established | Closing) else None
+    local, remote = authenticated_ids(sa.connection)
+    return IkeSnapshot(
+        connection=sa.connection.name,
+        unique_id=sa.unique_id,
+        state=_STATES[type(phase)],
+        initiator=sa.is_initiator,
+        spi_i=sa.channel.spi_i,
+        spi_r=sa.channel.spi_r,
+        path=sa.path,
+        local_id=authenticated.local_id if authenticated is not None else local,
+        remote_id=authenticated.remote_id if authenticated is not None else remote,
+        proposal=keyed.proposal if keyed is not None else None,
+        established_at=phase.since if isinstance(phase, Established) else None,
+        created_at=sa.created_at,
+        waiting_for=waiting_for(sa),
+        next_event=sa.host.next_timer(sa),
+        nat_local=keyed.nat.local if keyed is not None else False,
+        nat_remote=keyed.nat.remote if keyed is not None else False,
+        children=tuple(
+            snapshot_child(child, "DELETING" if sa.is_deleting(child) else "INSTALLED") for child in sa.children.values()
+        ),
+        queued=tuple(str(wish) for wish in sa.pending),
+    )
+
+
+def snapshot_child(child: ChildSa, state: str) -> ChildSnapshot:
+    """A child as it is now; `state` is VICI's word."""
+    negotiated = child.negotiated
+    return ChildSnapshot(
+        name=child.name,
+        unique_id=child.unique_id,
+        state=state,
+        mode=negotiated.mode,
+        proposal=negotiated.proposal,
+        local_ts=negotiated.local_ts,
+        remote_ts=negotiated.remote_ts,
+        spec=child.spec,
+        encap=child.encap,
+        installed_at=child.installed_at,
+    )
+
+
+def waiting_for(sa: IkeSa) -> str | None:
+    """What the SA's conversation waits for, in words; None where nothing runs."""
+    for conversation in (sa.initiating, sa.responding):
+        if conversation is None or conversation.waiting_for is None:
+            continue
+        effect = conversation.waiting_for
+        if isinstance(effect, SendRequest):
+            outstanding = sa.channel.requests.outstanding
+            repeats = outstanding.sent - 1 if outstanding is not None else 0
+            return f"an answer to {effect.exchange}" + (f", repeated {repeats} times" if repeats else "")
+        return _WORDS[type(effect)]
+    return None

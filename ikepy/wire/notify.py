@@ -1,0 +1,235 @@
+"""The Notify payload and the typed bodies of notifies (RFC 7296 §3.10).
+
+Rule 1: a notify keeps its octets; what they mean is asked for, and may then be refused.
+Not here: what follows from a notify (ike/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ikepy.wire.base import Payload
+from ikepy.wire.codec import Body, Memory, Number16, Octet, Rest, printable
+from ikepy.wire.errors import InvalidSyntax, TruncatedMessage
+from ikepy.wire.registry import HashAlgorithm, KeMethod, NotifyType, PayloadType, ProtocolId
+
+COOKIE_OCTETS = range(1, 65)
+NAT_HASH_OCTETS = 20
+_REMEMBERED_OCTETS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Notify(Payload):
+    """N: an error or a status; protocol and SPI only where it is about a child."""
+
+    TYPE: ClassVar[PayloadType] = PayloadType.N
+    type: NotifyType
+    octets: bytes = b""
+    protocol: ProtocolId = ProtocolId.NONE
+    spi: bytes = b""
+
+    def __str__(self) -> str:
+        return f"N({self.type})"
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """COOKIE: 1 to 64 octets to be sent back (§2.6)."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidKe:
+    """INVALID_KE_PAYLOAD: the method that is wanted (§1.3)."""
+
+    method: KeMethod
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPayload:
+    """UNSUPPORTED_CRITICAL_PAYLOAD: the payload that was not understood (§2.5)."""
+
+    payload_type: PayloadType
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidMessageId:
+    """INVALID_MESSAGE_ID: the message ID that was outside the window (§2.3)."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NatHash:
+    """NAT_DETECTION_*: SHA-1 of SPIs, address and port (§2.23)."""
+
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSize:
+    """SET_WINDOW_SIZE (§2.3)."""
+
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class IpComp:
+    """IPCOMP_SUPPORTED: CPI and transform (§2.22)."""
+
+    cpi: int
+    transform: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpiMeant:
+    """REKEY_SA, CHILD_SA_NOT_FOUND, INVALID_SPI: protocol and SPI (§1.3.3, §2.25)."""
+
+    protocol: ProtocolId
+    spi: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HashAlgorithms:
+    """SIGNATURE_HASH_ALGORITHMS (RFC 7427 §4)."""
+
+    hashes: tuple[HashAlgorithm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A notify whose type says all."""
+
+    type: NotifyType
+
+
+Typed = (
+    Cookie | InvalidKe | CriticalPayload | InvalidMessageId | NatHash | WindowSize | IpComp | SpiMeant | HashAlgorithms | Empty
+)
+
+_EMPTY = frozenset(
+    {
+        NotifyType.INVALID_IKE_SPI,
+        NotifyType.INVALID_SYNTAX,
+        NotifyType.NO_PROPOSAL_CHOSEN,
+        NotifyType.AUTHENTICATION_FAILED,
+        NotifyType.SINGLE_PAIR_REQUIRED,
+        NotifyType.NO_ADDITIONAL_SAS,
+        NotifyType.INTERNAL_ADDRESS_FAILURE,
+        NotifyType.FAILED_CP_REQUIRED,
+        NotifyType.TS_UNACCEPTABLE,
+        NotifyType.TEMPORARY_FAILURE,
+        NotifyType.INITIAL_CONTACT,
+        NotifyType.ADDITIONAL_TS_POSSIBLE,
+        NotifyType.USE_TRANSPORT_MODE,
+        NotifyType.HTTP_CERT_LOOKUP_SUPPORTED,
+        NotifyType.ESP_TFC_PADDING_NOT_SUPPORTED,
+        NotifyType.NON_FIRST_FRAGMENTS_ALSO,
+    }
+)
+
+
+def typed(notify: Notify) -> Typed | None:
+    """What a notify of RFC 7296 says; None for types it does not define. Raises WireError for a bad body."""
+    octets = notify.octets
+    match notify.type:
+        case NotifyType.COOKIE:
+            return Cookie(cookie(notify))
+        case NotifyType.INVALID_KE_PAYLOAD:
+            return InvalidKe(invalid_ke_method(notify))
+        case NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD:
+            return CriticalPayload(PayloadType(_number(notify, 1)))
+        case NotifyType.INVALID_MESSAGE_ID | NotifyType.SET_WINDOW_SIZE:
+            number = _number(notify, 4)
+            return InvalidMessageId(number) if notify.type is NotifyType.INVALID_MESSAGE_ID else WindowSize(number)
+        case NotifyType.NAT_DETECTION_SOURCE_IP | NotifyType.NAT_DETECTION_DESTINATION_IP:
+            if len(octets) != NAT_HASH_OCTETS:
+                raise InvalidSyntax(f"{notify.type} of {len(octets)} octets")
+            return NatHash(octets)
+        case NotifyType.IPCOMP_SUPPORTED:
+            number = _number(notify, 3)
+            return IpComp(number >> 8, number & 0xFF)
+        case NotifyType.REKEY_SA | NotifyType.CHILD_SA_NOT_FOUND:
+            return rekeyed(notify)
+        case NotifyType.INVALID_SPI:
+            return SpiMeant(notify.protocol, octets if octets else notify.spi)
+        case NotifyType.SIGNATURE_HASH_ALGORITHMS:
+            return HashAlgorithms(hash_algorithms(notify))
+        case _:
+            return Empty(notify.type) if notify.type in _EMPTY else None
+
+
+def cookie(notify: Notify) -> bytes:
+    """The cookie, 1 to 64 octets (§2.6)."""
+    if len(notify.octets) not in COOKIE_OCTETS:
+        raise InvalidSyntax(f"cookie of {len(notify.octets)} octets, 1 to 64 are allowed")
+    return notify.octets
+
+
+def invalid_ke_method(notify: Notify) -> KeMethod:
+    """The method an INVALID_KE_PAYLOAD wants (§1.3)."""
+    return KeMethod(_number(notify, 2))
+
+
+def make_invalid_ke(method: KeMethod) -> Notify:
+    """INVALID_KE_PAYLOAD that wants the method."""
+    return Notify(NotifyType.INVALID_KE_PAYLOAD, int(method).to_bytes(2, "big"))
+
+
+def hash_algorithms(notify: Notify) -> tuple[HashAlgorithm, ...]:
+    """The hash algorithms a SIGNATURE_HASH_ALGORITHMS names, in its order (RFC 7427 §4)."""
+    octets = notify.octets
+    if len(octets) % 2:
+        raise InvalidSyntax(f"SIGNATURE_HASH_ALGORITHMS of {len(octets)} octets")
+    return tuple(HashAlgorithm(int.from_bytes(octets[at : at + 2], "big")) for at in range(0, len(octets), 2))
+
+
+def make_hash_algorithms(hashes: tuple[HashAlgorithm, ...]) -> Notify:
+    """SIGNATURE_HASH_ALGORITHMS that names the hashes."""
+    return Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(int(h).to_bytes(2, "big") for h in hashes))
+
+
+def rekeyed(notify: Notify) -> SpiMeant:
+    """Which child a REKEY_SA or CHILD_SA_NOT_FOUND means: ESP or AH and 4 octets of SPI (§1.3.3)."""
+    if notify.protocol not in {ProtocolId.ESP, ProtocolId.AH} or len(notify.spi) != 4:  # noqa: PLR2004
+        raise InvalidSyntax(f"{notify.type} with protocol {notify.protocol} and SPI {printable(notify.spi)}")
+    return SpiMeant(notify.protocol, notify.spi)
+
+
+def parse_notify(octets: bytes) -> Notify:
+    """Read the body of an N payload; raises WireError."""
+    # Cookies and NAT hashes do not come twice; what comes from every client is short.
+    return _memory(octets) if len(octets) <= _REMEMBERED_OCTETS else _body.parse(octets)
+
+
+def build_notify(notify: Notify) -> bytes:
+    """The body of an N payload."""
+    return _body.build(notify)
+
+
+def _load(protocol: int, spi: int, type: int, rest: bytes) -> Notify:  # noqa: A002
+    if spi > len(rest):
+        raise TruncatedMessage(f"notify with an SPI of {spi} octets, {len(rest)} octets left")
+    return Notify(NotifyType(type), rest[spi:], ProtocolId(protocol), rest[:spi])
+
+
+def _number(notify: Notify, octets: int) -> int:
+    if len(notify.octets) != octets:
+        raise InvalidSyntax(f"{notify.type} of {len(notify.octets)} octets, {octets} are right")
+    return int.from_bytes(notify.octets, "big")
+
+
+_body: Body[Notify] = Body(
+    "notify",
+    {"protocol": Octet, "spi": Octet, "type": Number16, "rest": Rest},
+    _load,
+    lambda notify: {
+        "protocol": notify.protocol,
+        "spi": len(notify.spi),
+        "type": notify.type,
+        "rest": notify.spi + notify.octets,
+    },
+)
+_memory: Memory[Notify] = Memory(_body.parse)

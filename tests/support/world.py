@@ -1,0 +1,162 @@
+"""One endpoint with everything it asks for performed in memory: crypto at once, the kernel decoupled.
+
+Not here: the line to another endpoint (link.py, pair.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ikepy.config.model import Config
+from ikepy.crypto.entropy import Entropy
+from ikepy.crypto.errors import InvalidPublicValue as CryptoInvalidPublicValue
+from ikepy.crypto.key_exchange import make_key_exchange
+from ikepy.ike import effects, errors
+from ikepy.ike.actions import Action, Datagram, Done, Failed, Outcome, Path, Perform, Publish, SendDatagram, SocketAddress
+from ikepy.ike.effects import Effect
+from ikepy.ike.endpoint import Endpoint
+from ikepy.ike.events import Event
+from ikepy.ike.observer import Observer
+from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, SaId, SaSpec, Spi
+from tests.support.recorder import Recorder
+
+
+class MemoryKernel:
+    """Remembers states by their names, as a kernel would; refuses what is there already."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self.states: dict[SaId, SaSpec] = {}
+        self.children: dict[Owner, ChildSaSpec] = {}
+        self.reserved: set[SaId] = set()
+        self.refuse: Exception | None = None
+
+    def allocate(self, effect: effects.AllocateSpi) -> Spi:
+        while True:
+            spi = Spi(int.from_bytes(self._entropy.octets(4), "big"))
+            name = SaId(effect.destination, effect.protocol, spi)
+            if spi >= 256 and name not in self.states and name not in self.reserved:
+                self.reserved.add(name)
+                return spi
+
+    def release(self, effect: effects.ReleaseSpi) -> None:
+        self.reserved.discard(effect.sa)
+
+    def install(self, effect: effects.InstallChildSa) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+        child = effect.child
+        for state in (child.inbound, child.outbound):
+            if state.id in self.states:
+                raise errors.SpiTaken(f"{state.id} is there already")
+        for state in (child.inbound, child.outbound):
+            self.states[state.id] = state
+        self.reserved.discard(child.inbound.id)
+        self.children[child.owner] = child
+
+    def remove(self, effect: effects.RemoveChildSa) -> None:
+        for state in (effect.child.inbound, effect.child.outbound):
+            self.states.pop(state.id, None)
+            self.reserved.discard(state.id)
+        self.children.pop(effect.child.owner, None)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing of ours is left."""
+        return not (self.states or self.children or self.reserved)
+
+
+class World:
+    """An endpoint, its address, its kernel, its credentials; each action is performed in order.
+
+    hold   effects this says yes to are kept in `held` until `release()`
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        address: IpAddress,
+        auth: Any,
+        entropy: Entropy,
+        *,
+        peer: IpAddress | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.config, self.address, self.peer, self.auth = config, address, peer, auth
+        self.recorder = observer if isinstance(observer, Recorder) else Recorder()
+        self.entropy = entropy
+        self.kernel = MemoryKernel(entropy)
+        self.endpoint = Endpoint(config, entropy, observer or self.recorder)
+        self.events: list[Event] = []
+        self.outbox: list[Datagram] = []
+        self.hold: Callable[[Effect[Any]], bool] = lambda effect: False
+        self.held: list[Perform] = []
+
+    def run(self, actions: list[Action], now: float) -> None:
+        """Perform actions, and those that follow from them."""
+        queue = list(actions)
+        while queue:
+            action = queue.pop(0)
+            match action:
+                case SendDatagram(datagram):
+                    self.outbox.append(datagram)
+                case Publish(event):
+                    self.events.append(event)
+                case Perform() if self.hold(action.effect):
+                    self.held.append(action)
+                case Perform(ticket, effect):
+                    queue = [*self.endpoint.complete(ticket, self.perform(effect), now), *queue]
+
+    def release(self, now: float) -> None:
+        """Perform what was held."""
+        held, self.held = self.held, []
+        for action in held:
+            self.run(self.endpoint.complete(action.ticket, self.perform(action.effect), now), now)
+
+    def perform(self, effect: Effect[Any]) -> Outcome:
+        """What comes of an effect here."""
+        try:
+            return Done(self._perform(effect))
+        except CryptoInvalidPublicValue as fault:
+            return Failed(errors.InvalidPublicValue(str(fault)))
+        except errors.IkeError as fault:
+            return Failed(fault)
+
+    def _perform(self, effect: Effect[Any]) -> Any:
+        match effect:
+            case effects.ResolvePath(connection):
+                return self._resolve(connection)
+            case effects.MakeKeyExchange(method):
+                return make_key_exchange(method, self.entropy)
+            case effects.ComputeSharedSecret(exchange, public):
+                return exchange.shared(public)
+            case effects.SignAuth():
+                return self.auth.sign_auth(effect)
+            case effects.VerifyAuth():
+                return self.auth.verify_auth(effect)
+            case effects.LocalIdentity():
+                return self.auth.local_identity(effect)
+            case effects.FindTrustingConnections():
+                return self.auth.find_trusting_connections(effect)
+            case effects.TrustAnchorHashes():
+                return self.auth.trust_anchor_hashes(effect)
+            case effects.AllocateSpi():
+                return self.kernel.allocate(effect)
+            case effects.ReleaseSpi():
+                return self.kernel.release(effect)
+            case effects.InstallChildSa():
+                return self.kernel.install(effect)
+            case effects.RemoveChildSa():
+                return self.kernel.remove(effect)
+        raise AssertionError(f"nobody performs {effect}")
+
+    def _resolve(self, connection: str) -> Path:
+        config = self.config.connection(connection)
+        assert config is not None
+        remote = next((p.single for p in config.remote_addrs if p.single is not None), self.peer)
+        if remote is None:
+            raise errors.PeerUnknown(f"connection {connection} has no remote_addrs")
+        return Path(SocketAddress(self.address, self.config.daemon.port), SocketAddress(remote, config.remote_port))
+
+
