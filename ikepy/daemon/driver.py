@@ -12,13 +12,14 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 import trio
 
 from ikepy.daemon.clock import Clock
-from ikepy.daemon.performer import Performer
+from ikepy.daemon.performer import Complete
 from ikepy.ike.actions import Action, Datagram, Outcome, Perform, Publish, SendDatagram, Ticket
+from ikepy.ike.effects import Effect
 from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.events import Event, KernelEvent
 
@@ -46,6 +47,13 @@ class SendsDatagrams(Protocol):
         """Send without waiting and without failing."""
 
 
+class PerformsEffects(Protocol):
+    """Who performs effects."""
+
+    def perform(self, ticket: Ticket, effect: Effect[Any], nursery: trio.Nursery, complete: Complete) -> None:
+        """Begin; `complete` is told the outcome, now or later."""
+
+
 class Driver:
     """One Endpoint and the world around it.
 
@@ -55,7 +63,7 @@ class Driver:
     def __init__(
         self,
         endpoint: Endpoint,
-        performer: Performer,
+        performer: PerformsEffects,
         sockets: SendsDatagrams,
         nursery: trio.Nursery,
         clock: Clock,

@@ -47,6 +47,10 @@ from ikepy.wire.registry import AuthMethod
 _log = logging.getLogger("ikepy.daemon")
 
 
+Complete = Callable[[Ticket, Outcome], None]
+"""Who is told the outcome."""
+
+
 @dataclass(frozen=True, slots=True)
 class AtOnce:
     """Cheap: done where it stands."""
@@ -161,10 +165,6 @@ class Performer:
 
     def _resolve_path(self, effect: ResolvePath) -> Way:
         return Waiting(partial(resolve_path, self.config, effect.connection, self._links))
-
-
-Complete = Callable[[Ticket, Outcome], None]
-"""Who is told the outcome."""
 
 
 def _by_cost(work: Callable[[], object], *, slow: bool) -> Way:
