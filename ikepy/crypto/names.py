@@ -102,7 +102,7 @@ class NameAttribute:
 
     @property
     def folded(self) -> str | tuple[int, bytes]:
-        """What two values must have in common to be equal (§7.1): text without case and runs of space, or type and octets."""
+        """What equal values have in common (§7.1): text without case and runs of space, else type and octets."""
         text = self.text
         return (self.tag, self.octets) if text is None else " ".join(text.split()).lower()
 

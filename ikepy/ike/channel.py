@@ -21,7 +21,8 @@ from ikepy.ike.window import RequestClass, RequestWindow, ResponseWindow
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import FLAG_INITIATOR, FLAG_RESPONSE, IkeHeader
 from ikepy.wire.message import Message, build_message, parse_message
-from ikepy.wire.payloads import Payload, Sk
+from ikepy.wire.base import Payload
+from ikepy.wire.payloads import Sk
 from ikepy.wire.registry import ExchangeType, PayloadType
 
 if TYPE_CHECKING:

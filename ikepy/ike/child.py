@@ -194,7 +194,7 @@ def expand(local: tuple[TrafficSelector, ...], remote: tuple[TrafficSelector, ..
 
 
 def _prefixes(selector: TrafficSelector) -> list[IpNetwork]:
-    return list(ipaddress.summarize_address_range(selector.start, selector.end))  # type: ignore[type-var]
+    return list(ipaddress.summarize_address_range(selector.start, selector.end))
 
 
 def _port_masks(selector: TrafficSelector) -> list[tuple[int, int]]:

@@ -16,7 +16,8 @@ from ikepy.ike.keymat import IkeKeys
 from ikepy.wire.chain import build_chain, parse_chain
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.message import Message, build_message
-from ikepy.wire.payloads import Payload, Sk
+from ikepy.wire.base import Payload
+from ikepy.wire.payloads import Sk
 
 
 class Protection:

@@ -34,7 +34,7 @@ from ikepy.ike.wishes import WantChild, WantChildDeleted, WantForeignChildDelete
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.message import Message, parse_message
-from ikepy.wire.payloads import Payload
+from ikepy.wire.base import Payload
 from ikepy.wire.registry import ExchangeType
 
 MOST_PENDING = 64

@@ -24,14 +24,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ikepy.config.identities import matches, specificity
+from ikepy.config.identities import format_identity, matches, same_identity, specificity
 from ikepy.config.model import (
     AddressPattern,
     AddressPatternKind,
     AuthKind,
     Config,
     ConnectionConfig,
-    IdentityPattern,
     PskConfig,
 )
 from ikepy.ike.actions import Path
@@ -115,12 +114,12 @@ def select(  # noqa: PLR0913 - one parameter for each thing the peer shows
     trusting  connections with a trust anchor its certificates lead to; None where it sent none
     chosen    the IKE proposal taken in IKE_SA_INIT; None does not narrow the choice
     """
-    wanted = f"identity '{idr}'" if idr is not None else "any identity"
+    wanted = f"identity '{format_identity(idr)}'" if idr is not None else "any identity"
     steps: tuple[tuple[Callable[[ConnectionConfig], Rank | None], str], ...] = (
         (lambda c: _address_rank(c, path), f"has addresses for {path.local.address} and {path.remote.address}"),
         (lambda c: _proposal_rank(c, chosen), "takes the IKE proposal chosen in IKE_SA_INIT"),
         (lambda c: _idr_rank(c, idr), f"is for a peer that asks for {wanted}"),
-        (lambda c: _idi_rank(c, idi), f"expects a peer with identity '{idi}'"),
+        (lambda c: _idi_rank(c, idi), f"expects a peer with identity '{format_identity(idi)}'"),
         (lambda c: _method_rank(c, auth), f"expects a peer that authenticates by {auth.value}"),
         (lambda c: _trust_rank(c, trusting), "trusts a CA of the peer's certificates"),
     )
@@ -137,7 +136,7 @@ def select(  # noqa: PLR0913 - one parameter for each thing the peer shows
     names = (first.name, *(connection.name for connection in others))
     return Ambiguous(
         names,
-        f"connections {' and '.join(names)} fit the peer '{idi}' equally well; "
+        f"connections {' and '.join(names)} fit the peer '{format_identity(idi)}' equally well; "
         "set remote_addrs, local.id or remote.id so that one fits better",
     )
 
@@ -159,8 +158,9 @@ def choose_psk(
     first, *others = [psk for rank, psk in ranked if rank == best]
     for other in others:
         if other.secret != first.secret:
+            peer = str(path.remote.address) if remote is None else format_identity(remote)
             raise AmbiguousPsk(
-                f"secrets.{first.name} and secrets.{other.name} fit '{local}' and '{remote or path.remote.address}' "
+                f"secrets.{first.name} and secrets.{other.name} fit '{format_identity(local)}' and '{peer}' "
                 "equally well; set ids to both identities in one of them"
             )
     return first
@@ -202,7 +202,7 @@ def _idr_rank(connection: ConnectionConfig, idr: Identification | None) -> Rank 
         return (0,)
     if connection.local.id is None:
         return (0,)  # ours is then the certificate's or the address; the peer judges what we answer (§2.15)
-    return (1,) if _equals(connection.local.id, idr) else None
+    return (1,) if same_identity(connection.local.id, idr) else None
 
 
 def _idi_rank(connection: ConnectionConfig, idi: Identification) -> Rank | None:
@@ -225,7 +225,7 @@ def _trust_rank(connection: ConnectionConfig, trusting: frozenset[str] | None) -
 def _psk_rank(psk: PskConfig, local: Identification, remote: Identification | None, path: Path) -> Rank | None:
     if not psk.owners:
         return (0, 0)
-    by_identity = remote is not None and any(_equals(owner, remote) for owner in psk.owners)
+    by_identity = remote is not None and any(same_identity(owner, remote) for owner in psk.owners)
     by_address = _address_identity(path.remote.address) in psk.owners
     ours = [_our_rank(owner, local, path) for owner in psk.owners]
     if by_identity or by_address:
@@ -236,13 +236,9 @@ def _psk_rank(psk: PskConfig, local: Identification, remote: Identification | No
 
 
 def _our_rank(owner: Identification, local: Identification, path: Path) -> int:
-    if _equals(owner, local):
+    if same_identity(owner, local):
         return 2
     return 1 if owner == _address_identity(path.local.address) else 0
-
-
-def _equals(one: Identification, other: Identification) -> bool:
-    return matches(IdentityPattern(one), other)
 
 
 def _address_identity(address: IpAddress) -> Identification:

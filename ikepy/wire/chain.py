@@ -76,7 +76,7 @@ def parse_chain(first: PayloadType, octets: bytes) -> tuple[Payload, ...]:
 
 def build_chain(payloads: Iterable[Payload]) -> tuple[PayloadType, bytes]:
     """The type of the first payload, and the octets of all; raises WireError where one is too long."""
-    following, parts = 0, []
+    following, parts = 0, list[bytes]()
     for payload in reversed(tuple(payloads)):
         if isinstance(payload, Sk | Skf):
             if parts:

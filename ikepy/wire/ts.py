@@ -61,7 +61,7 @@ class TrafficSelector:
         return cls(kind, protocol, start_port, end_port, network.network_address, network.broadcast_address)
 
     def __str__(self) -> str:
-        prefixes = list(ipaddress.summarize_address_range(self.start, self.end))  # type: ignore[type-var]
+        prefixes = list(ipaddress.summarize_address_range(self.start, self.end))
         where = str(prefixes[0]) if len(prefixes) == 1 else f"{self.start}-{self.end}"
         ports = (self.start_port, self.end_port)
         if not self.protocol and ports == ANY_PORT:

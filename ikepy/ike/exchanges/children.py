@@ -23,7 +23,7 @@ from ikepy.ike.negotiation import Chosen, check_answer, choose, number_proposals
 from ikepy.ike.phases import Keyed
 from ikepy.ipsec import Mode, SaId, Spi
 from ikepy.wire.notify import Notify
-from ikepy.wire.payloads import Payload
+from ikepy.wire.base import Payload
 from ikepy.wire.registry import KeMethod, NotifyType, ProtocolId
 from ikepy.wire.sa import Proposal, Sa
 from ikepy.wire.ts import TrafficSelector, TsI, TsR, UnknownSelector

@@ -50,7 +50,8 @@ from ikepy.ipsec import SaId
 from ikepy.wire.errors import WireError
 from ikepy.wire.message import Message
 from ikepy.wire.notify import Notify, invalid_ke_method
-from ikepy.wire.payloads import Ke, Nonce, Payload
+from ikepy.wire.base import Payload
+from ikepy.wire.payloads import Ke, Nonce
 from ikepy.wire.registry import ExchangeType, KeMethod, NotifyType, ProtocolId
 from ikepy.wire.shapes import CreateChildSaRequest, CreateChildSaResponse
 
@@ -96,7 +97,8 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[ChildSa
     method = chosen_ke(choice.chosen.proposal)
     if method != KeMethod.NONE and sent != method:
         raise InvalidKePayload(f"KE payload for {sent}, chosen {method}", method)
-    nr, shared, ke = sa.entropy.octets(NONCE_OCTETS), None, ()
+    nr, shared = sa.entropy.octets(NONCE_OCTETS), None
+    ke: tuple[Ke, ...] = ()
     if method != KeMethod.NONE and wish.ke is not None:
         exchange = await MakeKeyExchange(method)
         shared = await ComputeSharedSecret(exchange, wish.ke.public)

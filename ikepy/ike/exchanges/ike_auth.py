@@ -45,7 +45,8 @@ from ikepy.ike.phases import Authenticated, Keyed
 from ikepy.ike.selection import Ambiguous, NoneFits, Selected, select
 from ikepy.ipsec import SaId
 from ikepy.wire.notify import Notify
-from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR, Payload
+from ikepy.wire.base import Payload
+from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR
 from ikepy.wire.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, ProtocolId
 from ikepy.wire.sa import Sa
 from ikepy.wire.shapes import IkeAuthRequest, IkeAuthResponse

@@ -39,7 +39,8 @@ from ikepy.wire.errors import WireError
 from ikepy.wire.header import FLAG_RESPONSE, IkeHeader
 from ikepy.wire.message import Message, build_message
 from ikepy.wire.notify import Notify, hash_algorithms, invalid_ke_method, make_hash_algorithms
-from ikepy.wire.payloads import CertReq, Ke, Nonce, Payload
+from ikepy.wire.base import Payload
+from ikepy.wire.payloads import CertReq, Ke, Nonce
 from ikepy.wire.registry import CertEncoding, ExchangeType, HashAlgorithm, KeMethod, NotifyType, PayloadType
 from ikepy.wire.sa import Proposal, Sa
 from ikepy.wire.shapes import IkeSaInitRequest, IkeSaInitResponse

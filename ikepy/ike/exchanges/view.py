@@ -14,7 +14,8 @@ from ikepy.ike.actions import Path
 from ikepy.ike.child import ChildSa
 from ikepy.ike.phases import Phase
 from ikepy.ipsec import Spi
-from ikepy.wire.payloads import Identification, Payload
+from ikepy.wire.base import Payload
+from ikepy.wire.payloads import Identification
 
 Result = TypeVar("Result")
 

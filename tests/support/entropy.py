@@ -1,0 +1,21 @@
+"""Entropy that repeats: a stream of SHA-256 over a seed and a counter."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+class SeededEntropy:
+    """The same octets for the same seed, in the order they are asked for."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed.to_bytes(16, "big", signed=True)
+        self._count = 0
+        self._left = b""
+
+    def octets(self, count: int) -> bytes:
+        while len(self._left) < count:
+            self._left += hashlib.sha256(self._seed + self._count.to_bytes(8, "big")).digest()
+            self._count += 1
+        octets, self._left = self._left[:count], self._left[count:]
+        return octets
