@@ -102,7 +102,7 @@ class DaemonApi(Protocol):
 
     @property
     def version(self) -> str:
-        """ikepy's version."""
+        """The version of ikepy."""
 
     @property
     def pid(self) -> int:

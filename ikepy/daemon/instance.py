@@ -20,6 +20,8 @@ RUN_DIRECTORIES = Path("/run/ikepy")
 CONTROL_SOCKET = "control.sock"
 _LOCK = "lock"
 _PID = "pid"
+_LOCK_TRIES = 3
+_LOCK_WAIT_SECONDS = 0.02
 
 
 def run_directory_of(conf: Path) -> Path:
@@ -68,11 +70,11 @@ def held(run_directory: Path) -> Iterator[Path]:
 
 
 def _lock(descriptor: int, run_directory: Path) -> None:
-    for attempt in range(3):
+    for _ in range(_LOCK_TRIES):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(0.02 * (attempt < 2))  # running_pid() of somebody else holds the lock for a moment
+            time.sleep(_LOCK_WAIT_SECONDS)  # somebody's running_pid() holds the lock for a moment
         else:
             return
     pid = _written_pid(run_directory)

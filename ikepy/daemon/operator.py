@@ -79,7 +79,7 @@ class Operator:
 
     @property
     def version(self) -> str:
-        """ikepy's version."""
+        """The version of ikepy."""
         return installed_version("ikepy")
 
     @property
@@ -155,7 +155,7 @@ class Operator:
             return InitiateOutcome(succeeded=False, reason=f"there is no {wanted}")
         if len(found) > 1:
             names = ", ".join(each.name for each in found)
-            return InitiateOutcome(succeeded=False, reason=f"child {child} is in several connections ({names}): name one")
+            return InitiateOutcome(succeeded=False, reason=f"child {child} is in connections {names}: name one")
         if child is not None and found[0].child(child) is None:
             return InitiateOutcome(succeeded=False, reason=f"connection {found[0].name} has no child {child}")
         return found[0]
@@ -216,9 +216,11 @@ class Operator:
                 continue
             if not of_children:
                 meant.append((sa.unique_id, None))
-            for child in sa.children if of_children else ():
-                if wish.child in (None, child.name) and wish.child_id in (None, child.unique_id):
-                    meant.append((sa.unique_id, child.unique_id))
+            meant += [
+                (sa.unique_id, child.unique_id)
+                for child in (sa.children if of_children else ())
+                if wish.child in (None, child.name) and wish.child_id in (None, child.unique_id)
+            ]
         return meant
 
     def _still_there(self, meant: list[tuple[int, int | None]]) -> set[tuple[int, int | None]]:

@@ -85,7 +85,9 @@ Way = AtOnce | InThread | InKernel | Waiting
 class Performer:
     """Performs effects and tells their outcomes by `complete(ticket, outcome)`."""
 
-    def __init__(self, config: Config, auth: AuthService, kernel: Kernel, links: FindsSources, entropy: Entropy) -> None:
+    def __init__(
+        self, config: Config, auth: AuthService, kernel: Kernel, links: FindsSources, entropy: Entropy
+    ) -> None:
         self.config = config
         self.auth = auth
         self.workers = Workers()

@@ -5,11 +5,12 @@ Reads /proc/net/udp and /proc/*/fd; sees only processes that we may look at, in 
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 _PROC = Path("/proc")
+_LOCAL, _INODE = 1, 9
+"""Columns of /proc/net/udp."""
 
 
 def port_holder(port: int) -> str | None:
@@ -31,13 +32,13 @@ def _inodes(table: Path, port: int) -> list[str]:
     except OSError:
         return []
     rows = [line.split() for line in lines]
-    return [row[9] for row in rows if len(row) > 9 and int(row[1].rpartition(":")[2], 16) == port]
+    return [row[_INODE] for row in rows if len(row) > _INODE and int(row[_LOCAL].rpartition(":")[2], 16) == port]
 
 
 def _holds(process: Path, wanted: set[str]) -> bool:
     with suppress(OSError):
         for descriptor in (process / "fd").iterdir():
             with suppress(OSError):
-                if os.readlink(descriptor) in wanted:
+                if str(descriptor.readlink()) in wanted:
                     return True
     return False

@@ -195,12 +195,13 @@ class _Daemon:
     async def _say_goodbye(self, driver: Driver, stop: Stop) -> None:
         """Delete all IKE SAs, and wait a little until the peers have answered and the kernel has followed."""
         driver.feed("the end", self._endpoint.shutdown)
-        with trio.move_on_after(DELETING_SECONDS):
-            while not (self._endpoint.is_idle or stop.insisted.is_set()):
-                await trio.sleep(_LOOK_SECONDS)
+        await self._await_idle(DELETING_SECONDS, stop)
         driver.feed("the end", self._endpoint.abandon)
-        with trio.move_on_after(DRAINING_SECONDS):
-            while not (self._endpoint.is_idle or stop.insisted.is_set()):
+        await self._await_idle(DRAINING_SECONDS, stop)
+
+    async def _await_idle(self, seconds: float, stop: Stop) -> None:
+        with trio.move_on_after(seconds):
+            while not (self._endpoint.is_idle or stop.insisted.is_set()):  # noqa: ASYNC110 - the Endpoint has no events
                 await trio.sleep(_LOOK_SECONDS)
 
     async def _pass_kernel_events(self, driver: Driver) -> None:

@@ -136,9 +136,7 @@ class UdpSocket:
         """Send from the path's local address; raises OSError."""
         path = datagram.path
         octets = NON_ESP_MARKER + datagram.octets if path.non_esp_marker else datagram.octets
-        self._sock.sendmsg(
-            [octets], [_source(path.local.address)], 0, (str(path.remote.address), path.remote.port)
-        )
+        self._sock.sendmsg([octets], [_source(path.local.address)], 0, (str(path.remote.address), path.remote.port))
 
     def close(self) -> None:
         """Close it, when no receive() waits any more."""
@@ -165,7 +163,7 @@ class UdpSockets:
                 self._failing.pop(remote, None)
 
     def _socket_for(self, path: Path) -> UdpSocket:
-        family = socket.AF_INET6 if path.local.address.version == 6 else socket.AF_INET
+        family = _family(path.local.address)
         fitting = [s for s in self.sockets if s.family == family and s.port == path.local.port]
         for found in fitting:
             if found.bound == path.local.address:
@@ -183,7 +181,9 @@ class UdpSockets:
         if len(self._failing) >= _REMEMBERED_FAILURES:
             self._failing.clear()
         self._failing[path.remote] = number
-        _log.warning("sending from %s to %s failed: %s; taken as lost", path.local, path.remote, error.strerror or error)
+        _log.warning(
+            "sending from %s to %s failed: %s; taken as lost", path.local, path.remote, error.strerror or error
+        )
 
 
 @contextmanager
@@ -229,7 +229,7 @@ def _ports(config: Config) -> list[tuple[int, bool]]:
 
 
 def _bind(address: IpAddress, port: int, prepare: PreparesSockets, *, encap: bool) -> socket.socket:
-    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    family = _family(address)
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
         if family == socket.AF_INET6:
@@ -265,7 +265,7 @@ def _no_ipv6(error: OSError) -> bool:
 
 
 def _bind_error(address: IpAddress, port: int, error: OSError) -> StartupError:
-    where = f"UDP port {port} of {'[' + str(address) + ']' if address.version == 6 else address}"
+    where = f"UDP port {port} of {address}"
     if error.errno == errno.EADDRINUSE:
         holder = port_holder(port)
         return StartupError(
@@ -274,9 +274,14 @@ def _bind_error(address: IpAddress, port: int, error: OSError) -> StartupError:
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return StartupError(
-            f"{where} cannot be opened ({error.strerror})", "start ikepy as root, or with CAP_NET_ADMIN and CAP_NET_BIND_SERVICE"
+            f"{where} cannot be opened ({error.strerror})",
+            "start ikepy as root, or with CAP_NET_ADMIN and CAP_NET_BIND_SERVICE",
         )
     return StartupError(f"{where} cannot be opened ({error.strerror})", "check listen under [daemon]")
+
+
+def _family(address: IpAddress) -> socket.AddressFamily:
+    return socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,6 @@
-"""Where log lines go: standard error, plainly, one line each.
+r"""Where log lines go: standard error, plainly, one line each.
 
-Rule 1: a line break inside a message is written as \\n, so that no peer makes lines of its own.
+Rule 1: a line break inside a message is written as \n, so that no peer makes lines of its own.
 Not here: wording (log.py).
 """
 

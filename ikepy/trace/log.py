@@ -81,10 +81,10 @@ class LoggingObserver:
     def decided(self, spi_i: bytes, spi_r: bytes, decision: str, *, warning: bool = False) -> None:
         """One line at DEBUG, or at WARNING."""
         if not warning:
-            self._log.debug("%s %s", short_spi(spi_i), decision)
+            self._log.debug("%s%s", _prefix(spi_i), decision)
         elif self._failures.allows():
             self._say_left_out(self._failures, "warnings")
-            self._log.warning("%s %s", short_spi(spi_i), decision)
+            self._log.warning("%s%s", _prefix(spi_i), decision)
 
     def keys_derived(self, spi_i: bytes, spi_r: bytes, keys: dict[str, Secret], encr: str, integ: str) -> None:
         """Say that there are keys, and no more."""
@@ -123,6 +123,11 @@ class LoggingObserver:
 def short_spi(spi: bytes) -> str:
     """An IKE SPI as the log names it: `7d0c…e1`."""
     return f"{spi[:2].hex()}…{spi[-1:].hex()}"
+
+
+def _prefix(spi_i: bytes) -> str:
+    """Before what concerns an IKE SA its SPI; before what concerns none (all zero), nothing."""
+    return f"{short_spi(spi_i)} " if any(spi_i) else ""
 
 
 def word_event(event: Event) -> str:
