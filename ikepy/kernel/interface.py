@@ -26,20 +26,18 @@ MOST_EVENTS = 1024
 """Kernel events that wait for the daemon; more stay in the kernel's queue, and what that loses is found by a dump."""
 
 
-class KernelUnavailable(Exception):  # noqa: N818 - it says what is, like BrokenPipeError does not
+class KernelUnavailable(Exception):  # noqa: N818 - it says what is the case
     """This host's kernel cannot be used; the message is one line that says what to do about it."""
 
 
 @dataclass(slots=True)
-class KernelCounters:
+class KernelLosses:
     """What went by without anybody seeing it.
 
-    overruns      times the kernel's event queue overflowed, each followed by a dump
-    late_answers  answers to requests that nobody waits for any more
+    overruns   times the kernel's event queue overflowed, each followed by a dump
     """
 
     overruns: int = 0
-    late_answers: int = 0
 
 
 class LinkTable(Protocol):
@@ -65,7 +63,7 @@ class Kernel(Protocol):
     """The SAD and the SPD, and what they tell."""
 
     events: trio.MemoryReceiveChannel[KernelEvent]
-    counters_of_losses: KernelCounters
+    losses: KernelLosses
 
     @property
     def links(self) -> LinkTable:

@@ -1,0 +1,364 @@
+"""What XfrmKernel and DecoupledKernel share: order, ownership, all or nothing. The tables themselves are given to it.
+
+Rule 1: one FIFO: an effect begins when the one before it has ended, and once begun it ends, cancelled or not.
+Rule 2: what the kernel was told and what the books say change together: the books after the kernel said yes.
+Rule 3: only what the books hold, or what a dump shows to be ours, is ever deleted.
+Not here: netlink (xfrm.py), a SAD and SPD in memory (decoupled.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from errno import EEXIST, ENOENT, ESRCH
+from typing import Protocol
+
+import trio
+
+from ikepy.crypto.entropy import Entropy
+from ikepy.ike.errors import KernelRefused, PolicyTaken, SpiTaken
+from ikepy.ike.events import KernelEvent
+from ikepy.ipsec import (
+    ChildSaSpec,
+    IpAddress,
+    IpNetwork,
+    Mark,
+    Owner,
+    PolicyAction,
+    PolicySpec,
+    RouteSpec,
+    SaCounters,
+    SaId,
+    SaSpec,
+    Spi,
+)
+from ikepy.kernel.interface import MOST_EVENTS, KernelLosses, LinkTable
+from ikepy.kernel.netlink import NetlinkFailed, Refusal
+from ikepy.kernel.owners import Peer, Plan, PolicyTable, key_of, peer_of
+from ikepy.wire.registry import ProtocolId
+
+_FIRST_SPI = 256
+_SPI_DRAWS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AddState:
+    """Install a state; refused with EEXIST where one has its name."""
+
+    spec: SaSpec
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteState:
+    """Remove a state; refused with ESRCH where there is none."""
+
+    spec: SaSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AddPolicy:
+    """Install a policy; refused with EEXIST where one has its key."""
+
+    spec: PolicySpec
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacePolicy:
+    """Give the policy of that key another content."""
+
+    spec: PolicySpec
+    before: PolicySpec
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePolicy:
+    """Remove a policy; refused with ENOENT where there is none."""
+
+    spec: PolicySpec
+
+
+Operation = AddState | DeleteState | AddPolicy | ReplacePolicy | DeletePolicy
+
+
+class Tables(Protocol):
+    """A SAD and an SPD."""
+
+    async def apply(self, operations: Sequence[Operation]) -> list[Refusal | None]:
+        """Do all of it in one write, going on after what is refused.
+
+        Raises ValueError, having done nothing, where something cannot be said; NetlinkFailed where it is unknown what
+        was done.
+        """
+
+    async def states(self) -> tuple[SaSpec, ...]:
+        """The states of ours."""
+
+    async def policies(self) -> tuple[PolicySpec, ...]:
+        """The policies of ours."""
+
+    async def counters(self, sa: SaId, mark: Mark | None) -> SaCounters | None:
+        """What was counted of a state; None where there is none."""
+
+
+class BookedKernel:
+    """The order of effects and the books of who holds what, over the tables it is given."""
+
+    def __init__(self, entropy: Entropy, tables: Tables, links: LinkTable) -> None:
+        self._entropy = entropy
+        self._tables = tables
+        self._links = links
+        self._fifo = trio.StrictFIFOLock()
+        self._reserved: set[SaId] = set()
+        self._states: dict[SaId, tuple[Owner, SaSpec]] = {}
+        self._policies = PolicyTable()
+        self._routes: dict[Owner, list[RouteSpec]] = {}
+        self._tell, self.events = trio.open_memory_channel[KernelEvent](MOST_EVENTS)
+        self.losses = KernelLosses()
+
+    @property
+    def links(self) -> LinkTable:
+        """Addresses and routes."""
+        return self._links
+
+    @property
+    def known_states(self) -> tuple[SaSpec, ...]:
+        """What we installed and did not remove."""
+        return tuple(spec for _, spec in self._states.values())
+
+    # -- SPIs ----------------------------------------------------------------------------------------------------
+
+    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId) -> Spi:
+        """Draw an SPI that nothing of ours has for that destination, and keep it until released or installed."""
+        async with self._fifo:
+            for _ in range(_SPI_DRAWS):
+                spi = Spi(int.from_bytes(self._entropy.octets(4), "big"))
+                sa = SaId(destination, protocol, spi)
+                if spi >= _FIRST_SPI and sa not in self._reserved and sa not in self._states:
+                    self._reserved.add(sa)
+                    return spi
+        raise KernelRefused(f"no free SPI in {_SPI_DRAWS} draws: the source of randomness repeats itself")
+
+    async def release_spi(self, sa: SaId) -> None:
+        """Forget an SPI that no state was made of; harmless afterwards."""
+        async with self._fifo:
+            self._reserved.discard(sa)
+
+    # -- children ------------------------------------------------------------------------------------------------
+
+    async def install_child(self, child: ChildSaSpec) -> None:
+        """Install two states, then the policies and routes: all of it or nothing; see Kernel."""
+        async with self._fifo:
+            with trio.CancelScope(shield=True):
+                plan = self._policies.plan_add(child.owner, child.policies, peer_of(child))
+                states = [AddState(child.inbound), AddState(child.outbound)]
+                await self._do([*states, *_operations(plan)])
+                self._policies.commit(plan)
+                for spec in (child.inbound, child.outbound):
+                    self._states[spec.id] = (child.owner, spec)
+                self._reserved.discard(child.inbound.id)
+                try:
+                    await self._add_routes(child)
+                except KernelRefused:
+                    await self._remove(child)
+                    raise
+
+    async def remove_child(self, child: ChildSaSpec) -> None:
+        """Remove routes, the policies nobody else holds, and both states; what is gone already is no fault."""
+        async with self._fifo:
+            with trio.CancelScope(shield=True):
+                await self._remove(child)
+
+    async def _remove(self, child: ChildSaSpec) -> None:
+        await self._remove_routes(child.owner)
+        plan = self._policies.plan_remove(child.owner)
+        self._policies.commit(plan)
+        operations = _operations(plan)
+        for spec in (child.inbound, child.outbound):
+            # An SPI that was taken when the child came belongs to somebody else.
+            if self._states.get(spec.id, (None,))[0] == child.owner:
+                del self._states[spec.id]
+                operations.append(DeleteState(spec))
+        await self._undo(operations)
+
+    # -- policies ------------------------------------------------------------------------------------------------
+
+    async def install_policy(self, owner: Owner, policy: PolicySpec) -> None:
+        """Install one policy (a trap, a shunt) for `owner`; raises PolicyTaken or KernelRefused."""
+        async with self._fifo:
+            with trio.CancelScope(shield=True):
+                plan = self._policies.plan_add(owner, (policy,))
+                await self._do(_operations(plan))
+                self._policies.commit(plan)
+
+    async def remove_policies(self, owner: Owner) -> None:
+        """Remove all policies of `owner` that nobody else holds."""
+        async with self._fifo:
+            with trio.CancelScope(shield=True):
+                plan = self._policies.plan_remove(owner)
+                self._policies.commit(plan)
+                await self._undo(_operations(plan))
+
+    # -- looking, and the end ------------------------------------------------------------------------------------
+
+    async def counters(self, sa: SaId) -> SaCounters | None:
+        """What the kernel counted of a state; None where there is no such state."""
+        booked = self._states.get(sa)
+        return await self._tables.counters(sa, booked[1].mark if booked is not None else None)
+
+    async def dump_states(self) -> tuple[SaSpec, ...]:
+        """The states of ours in the kernel, whoever of us installed them."""
+        return await self._tables.states()
+
+    async def dump_policies(self) -> tuple[PolicySpec, ...]:
+        """The policies of ours in the kernel, shunts included."""
+        return await self._tables.policies()
+
+    async def remove_leftovers(self) -> int:
+        """Remove what is ours by its range and not in the books, and say how many states and policies that was."""
+        async with self._fifo:
+            found = 0
+            with trio.CancelScope(shield=True):
+                found = await self._sweep()
+            return found
+
+    async def remove_everything(self) -> None:
+        """Remove all that is ours: routes, policies, states."""
+        async with self._fifo:
+            with trio.CancelScope(shield=True):
+                for owner in tuple(self._routes):
+                    await self._remove_routes(owner)
+                operations: list[Operation] = [DeletePolicy(policy) for policy in self._policies.policies]
+                operations += [DeleteState(spec) for spec in self.known_states]
+                self._policies.clear()
+                self._states.clear()
+                self._reserved.clear()
+                await self._undo(operations)
+
+    # -- how -----------------------------------------------------------------------------------------------------
+
+    async def _do(self, operations: list[Operation]) -> None:
+        """Do all, or undo what was done and raise."""
+        try:
+            refusals = await self._tables.apply(operations)
+        except ValueError as error:
+            raise KernelRefused(str(error)) from error
+        except NetlinkFailed:
+            with suppress(KernelRefused):
+                await self._undo([_inverse(operation) for operation in operations if type(operation) is ReplacePolicy])
+                await self._sweep()
+            raise
+        refused = [(operation, no) for operation, no in zip(operations, refusals, strict=True) if no is not None]
+        if refused:
+            done = [operation for operation, no in zip(operations, refusals, strict=True) if no is None]
+            with suppress(KernelRefused):
+                await self._undo([_inverse(operation) for operation in reversed(done)])
+            raise _error_of(*refused[0], is_first=refused[0][0] is operations[0])
+
+    async def _undo(self, operations: list[Operation]) -> None:
+        """Do all that can be done; what is not there any more is well."""
+        if not operations:
+            return
+        refusals = await self._tables.apply(operations)
+        for operation, refusal in zip(operations, refusals, strict=True):
+            if refusal is not None and refusal.errno not in (ESRCH, ENOENT):
+                raise _error_of(operation, refusal, is_first=False)
+
+    async def _sweep(self) -> int:
+        keys = {key_of(policy) for policy in self._policies.policies}
+        strays: list[Operation] = [
+            DeletePolicy(policy) for policy in await self._tables.policies() if key_of(policy) not in keys
+        ]
+        strays += [DeleteState(spec) for spec in await self._tables.states() if spec.id not in self._states]
+        await self._undo(strays)
+        return len(strays)
+
+    async def _add_routes(self, child: ChildSaSpec) -> None:
+        outer = child.outbound
+        for destination, local in child.routes_wanted:
+            source = choose_source(local, await self._links.local_addresses(), outer.source)
+            if source is not None and source.version == destination.version:
+                route = RouteSpec(destination, source)
+                await self._links.add_route(route, outer.destination)
+                self._routes.setdefault(child.owner, []).append(route)
+
+    async def _remove_routes(self, owner: Owner) -> None:
+        for route in reversed(self._routes.pop(owner, [])):
+            await self._links.remove_route(route)
+
+
+def choose_source(local: Sequence[IpNetwork], addresses: Sequence[IpAddress], outer: IpAddress) -> IpAddress | None:
+    """The address of ours that packets into a child should have: inside its local selectors, the outer one first."""
+    fit = [address for address in addresses if not (address.is_loopback or address.is_link_local)]
+    for prefix in local:
+        inside = [address for address in fit if address.version == prefix.version and address in prefix]
+        if inside:
+            return outer if outer in inside else inside[0]
+    return None
+
+
+def _operations(plan: Plan) -> list[Operation]:
+    return [
+        *(AddPolicy(policy) for policy in plan.added),
+        *(ReplacePolicy(after, before) for before, after in plan.replaced),
+        *(DeletePolicy(policy) for policy in plan.deleted),
+    ]
+
+
+def _inverse(operation: Operation) -> Operation:
+    match operation:
+        case AddState(spec):
+            return DeleteState(spec)
+        case DeleteState(spec):
+            return AddState(spec)
+        case AddPolicy(policy):
+            return DeletePolicy(policy)
+        case ReplacePolicy(after, before):
+            return ReplacePolicy(before, after)
+        case DeletePolicy(policy):
+            return AddPolicy(policy)
+
+
+def _error_of(operation: Operation, refusal: Refusal, *, is_first: bool) -> KernelRefused:
+    match operation:
+        case AddState(spec) if refusal.errno == EEXIST and is_first:
+            return SpiTaken(f"SPI {spec.spi:08x} to {spec.destination} is in use: draw another")
+        case AddState(spec) if refusal.errno == EEXIST:
+            return KernelRefused(
+                f"the peer chose SPI {spec.spi:08x}, which another SA to {spec.destination} has: it should try again"
+            )
+        case AddState(spec) | DeleteState(spec):
+            what = f"the SA {spec.spi:08x} from {spec.source} to {spec.destination} ({_algorithms(spec)})"
+        case AddPolicy(policy) if refusal.errno == EEXIST:
+            return PolicyTaken(
+                f"a policy that is not ikepy's has the selectors {_worded(policy)}: "
+                "`ip xfrm policy` shows it; remove it, or narrow local_ts or remote_ts"
+            )
+        case AddPolicy(policy) | ReplacePolicy(policy) | DeletePolicy(policy):
+            what = f"the policy {_worded(policy)}"
+    return KernelRefused(f"the kernel does not take {what}: {refusal}")
+
+
+def _algorithms(spec: SaSpec) -> str:
+    return f"{spec.encr}" if spec.integ is None else f"{spec.encr} and {spec.integ}"
+
+
+def _worded(policy: PolicySpec) -> str:
+    selector = policy.selector
+    protocol = f" protocol {selector.protocol}" if selector.protocol else ""
+    what = "" if policy.action is PolicyAction.PROTECT else f", {policy.action.value}"
+    return f"{selector.source} to {selector.destination}{protocol} ({policy.direction.value}{what})"
+
+
+__all__ = [
+    "AddPolicy",
+    "AddState",
+    "BookedKernel",
+    "DeletePolicy",
+    "DeleteState",
+    "Operation",
+    "Peer",
+    "ReplacePolicy",
+    "Tables",
+    "choose_source",
+]
