@@ -1,0 +1,59 @@
+"""What `ikepy status` is told of an IKE SA: the snapshot in plain words.
+
+Not here: the table (cli/table.py), vici's own sections (sections.py).
+"""
+
+from __future__ import annotations
+
+from ikepy.control.codec import Section
+from ikepy.control.sections import Counted
+from ikepy.control.words import proposal_line
+from ikepy.ike.events import ChildSnapshot, IkeSnapshot
+
+
+def status_section(ike: IkeSnapshot, now: float, counted: dict[int, Counted]) -> Section:
+    """One IKE SA; spans are in seconds."""
+    since = ike.established_at if ike.established_at is not None else ike.created_at
+    section: Section = {
+        "uniqueid": str(ike.unique_id),
+        "state": ike.state,
+        "role": "initiator" if ike.initiator else "responder",
+        "local": str(ike.path.local),
+        "remote": str(ike.path.remote),
+        "local-id": str(ike.local_id) if ike.local_id is not None else "%any",
+        "remote-id": str(ike.remote_id) if ike.remote_id is not None else "%any",
+        "since": str(int(now - since)),
+        "proposal": proposal_line(ike.proposal) if ike.proposal is not None else "",
+        "nat": " and ".join(side for side, is_so in (("us", ike.nat_local), ("peer", ike.nat_remote)) if is_so),
+        "waiting-for": ike.waiting_for or "",
+        "queued": list(ike.queued),
+    }
+    if ike.next_event is not None:
+        section["next-event"] = ike.next_event[0]
+        section["next-event-in"] = str(max(0, int(ike.next_event[1] - now)))
+    section["children"] = {
+        f"{child.name}-{child.unique_id}": _child(child, now, counted.get(child.unique_id, (None, None)))
+        for child in ike.children
+    }
+    return section
+
+
+def _child(child: ChildSnapshot, now: float, counted: Counted) -> Section:
+    inbound, outbound = counted
+    return {
+        "name": child.name,
+        "uniqueid": str(child.unique_id),
+        "state": child.state,
+        "mode": child.mode.value,
+        "proposal": proposal_line(child.proposal),
+        "encap": "yes" if child.encap else "no",
+        "since": str(int(now - child.installed_at)) if child.installed_at is not None else "",
+        "spi-in": f"{child.spec.inbound.spi:08x}" if child.spec is not None else "",
+        "spi-out": f"{child.spec.outbound.spi:08x}" if child.spec is not None else "",
+        "bytes-in": str(inbound.octets if inbound is not None else 0),
+        "bytes-out": str(outbound.octets if outbound is not None else 0),
+        "packets-in": str(inbound.packets if inbound is not None else 0),
+        "packets-out": str(outbound.packets if outbound is not None else 0),
+        "local-ts": [str(selector) for selector in child.local_ts],
+        "remote-ts": [str(selector) for selector in child.remote_ts],
+    }
