@@ -23,7 +23,7 @@ from ikepy.config.model import (
 from ikepy.config.tables import Place
 from ikepy.ipsec import Mode
 from ikepy.wire.registry import EsnId, TransformType
-from ikepy.wire.ts import TrafficSelector, UnknownSelector
+from ikepy.wire.ts import TrafficSelector
 
 SHORT_SECRET_OCTETS = 16
 "Pre-shared keys below can be guessed by whoever sees one IKE_AUTH (RFC 7296 §2.15)."
@@ -153,12 +153,12 @@ def can_initiate(connection: ConnectionConfig) -> bool:
     return any(p.single is not None or p.kind is AddressPatternKind.NAME for p in connection.remote_addrs)
 
 
-def _families(selectors: tuple[TrafficSelector | UnknownSelector, ...]) -> set[int]:
-    return {ts.start.version for ts in selectors if isinstance(ts, TrafficSelector)}
+def _families(selectors: tuple[TrafficSelector, ...]) -> set[int]:
+    return {ts.start.version for ts in selectors}
 
 
-def _is_wide(selector: TrafficSelector | UnknownSelector) -> bool:
-    return isinstance(selector, TrafficSelector) and selector.start != selector.end
+def _is_wide(selector: TrafficSelector) -> bool:
+    return selector.start != selector.end
 
 
 def _owners(psk: PskConfig) -> frozenset[object]:
@@ -167,21 +167,7 @@ def _owners(psk: PskConfig) -> frozenset[object]:
 
 def _warnings(config: Config) -> Iterator[str]:
     for connection in config.connections:
-        for word in legacy_words(connection.proposals):
-            yield f"connections.{connection.name}: {word} in proposals is weak and for old peers only (RFC 8247)"
-        for child in connection.children:
-            if child.mode is Mode.TRANSPORT and any(_is_wide(ts) for ts in (*child.local_ts, *child.remote_ts)):
-                yield (
-                    f"connections.{connection.name}.children.{child.name}: transport mode protects the two hosts, "
-                    "no networks behind them; leave out local_ts and remote_ts"
-                )
-            for word in legacy_words(child.esp_proposals):
-                yield (
-                    f"connections.{connection.name}.children.{child.name}: {word} in esp_proposals is weak "
-                    "and for old peers only (RFC 8221)"
-                )
-        if not connection.children:
-            yield f"connections.{connection.name}: it has no children, so nothing is ever protected"
+        yield from _connection_warnings(connection)
     for psk in config.psks:
         if len(psk.secret) < SHORT_SECRET_OCTETS:
             yield (
@@ -196,6 +182,22 @@ def _warnings(config: Config) -> Iterator[str]:
             )
     if config.daemon.keylog is not None:
         yield f"daemon: keys are written to {config.daemon.keylog}; whoever reads it reads the traffic"
+
+
+def _connection_warnings(connection: ConnectionConfig) -> Iterator[str]:
+    place = f"connections.{connection.name}"
+    for word in legacy_words(connection.proposals):
+        yield f"{place}: {word} in proposals is weak and for old peers only (RFC 8247)"
+    if not connection.children:
+        yield f"{place}: it has no children, so nothing is ever protected"
+    for child in connection.children:
+        if child.mode is Mode.TRANSPORT and any(_is_wide(ts) for ts in (*child.local_ts, *child.remote_ts)):
+            yield (
+                f"{place}.children.{child.name}: transport mode protects the two hosts, no networks behind them; "
+                "leave out local_ts and remote_ts"
+            )
+        for word in legacy_words(child.esp_proposals):
+            yield f"{place}.children.{child.name}: {word} in esp_proposals is weak and for old peers only (RFC 8221)"
 
 
 def _looks_same(one: ConnectionConfig, other: ConnectionConfig) -> bool:

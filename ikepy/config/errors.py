@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+_MOST_WORDS = 40
+"As many words as one still reads in an error."
+
 
 class Unfit(ValueError):
     """A value that cannot be used; whoever knows its place makes a ConfigError of it.
@@ -55,4 +58,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     nearest = get_close_matches(word.lower(), words, n=1, cutoff=0.6)
     if nearest:
         return f"did you mean {nearest[0]}?"
-    return "write one of " + ", ".join(words) if words and len(words) <= 40 else ""  # noqa: PLR2004 - what a line can hold
+    return "write one of " + ", ".join(words) if 0 < len(words) <= _MOST_WORDS else ""

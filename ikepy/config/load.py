@@ -185,7 +185,7 @@ def _included(document: Mapping[str, object], place: Place) -> list[Path]:
 
 
 def _matching(pattern: str, base: Path) -> list[Path]:
-    """The files meant, in the order of their names; a name without `*`, `?` or `[` must exist, which reading it says."""
+    """The files meant, in the order of their names; without `*`, `?` or `[` it is one, there or not."""
     if not any(character in pattern for character in "*?["):
         return [base / pattern]
     anchor = Path("/") if pattern.startswith("/") else base

@@ -109,7 +109,7 @@ class LocalAuthConfig:
     """How we prove who we are: one `local` section."""
 
     auth: AuthKind
-    "psk or pubkey."
+    "How we prove it: with a pre-shared key, or with a certificate and its private key."
     id: Identification | None = None
     "Our identity; without it the certificate's subject, or our address."
     certs: tuple[Path, ...] = ()
@@ -125,7 +125,7 @@ class RemoteAuthConfig:
     """How the peer must prove who it is: one `remote` section."""
 
     auth: AuthKind
-    "psk or pubkey."
+    "How the peer must prove it: with a pre-shared key, or with a certificate."
     id: IdentityPattern = field(default_factory=IdentityPattern)
     "The identity the peer must have; without it any that its credential proves."
     cacerts: tuple[Path, ...] = ()
@@ -148,11 +148,11 @@ class ChildConfig:
     esp_proposals: tuple[Proposal, ...] = ()
     "ESP proposals, best first."
     mode: Mode = Mode.TUNNEL
-    "tunnel or transport."
+    "Networks behind the gateways (tunnel), or only the two hosts (transport)."
     start_action: StartAction = StartAction.NONE
-    "none, or start: initiate when loaded."
+    "What is done when the file is loaded: nothing, or bring the child up."
     replay_window: int = 128
-    "Packets, 0 or 32 to 4096."
+    "How many packets may arrive out of order; 0 switches the check off."
     install_routes: bool = True
     "Whether a route with a source address inside local_ts is made where we hold such an address."
     mark: Mark | None = None
@@ -160,7 +160,7 @@ class ChildConfig:
     if_id: int | None = None
     "Interface ID of policies and states."
     hw_offload: str | None = None
-    "Interface whose hardware takes the states; None is none."
+    "Interface whose hardware takes the states; without it none does."
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class ConnectionConfig:
     remote_addrs: tuple[AddressPattern, ...] = ()
     "The peer's addresses or names; empty means any, and then we only answer."
     local_port: int | None = None
-    "UDP port to send from; None is the daemon's."
+    "UDP port to send from; without it the daemon's."
     remote_port: int = 500
     "UDP port to send to first."
     remote_port_nat_t: int = 4500
@@ -242,7 +242,7 @@ class DaemonConfig:
     port_nat_t: int = 4500
     "UDP port of IKE and ESP behind NAT."
     log_level: str = "info"
-    "error, warning, info or debug."
+    "How much is logged."
     keylog: Path | None = None
     "File that keys are written to, for Wireshark; anyone who reads it reads the traffic."
     cookie_threshold: int = 32

@@ -1,4 +1,6 @@
-"""docs/configuration.md, made from the model and the schema: `python -m ikepy.config.reference > docs/configuration.md`.
+"""docs/configuration.md, made from the model and the schema.
+
+Made again by: python -m ikepy.config.reference > docs/configuration.md
 
 Rule 1: what a key means is the sentence below its field in model.py; nothing is said twice.
 Not here: the keys themselves (schema.py).
@@ -23,10 +25,12 @@ from ikepy.wire.sa import Proposal
 _HEAD = """\
 # Configuration
 
-This file is generated from `ikepy/config/model.py` by `python -m ikepy.config.reference`; a test fails when it is stale.
+This file is generated from `ikepy/config/model.py` by `python -m ikepy.config.reference`; a test fails when it is
+stale.
 
-ikepy reads one file in TOML, called `.conf`: `ikepy --conf site.conf`. The words are those of strongSwan's swanctl.conf.
-`ikepy --conf site.conf --check` reads it, says what is wrong, and opens nothing. A key that is not listed here is an error.
+ikepy reads one file in TOML, called `.conf`: `ikepy --conf site.conf`. The words are those of strongSwan's
+swanctl.conf. `ikepy --conf site.conf --check` reads it, says what is wrong, and opens nothing. A key that is not listed
+here is an error.
 
 ```toml
 {example}```
@@ -35,10 +39,13 @@ ikepy reads one file in TOML, called `.conf`: `ikepy --conf site.conf`. The word
 - Files are relative to the file they are named in. A file with a secret must be readable by its owner only (mode 0600),
   and so must a `.conf` that holds one.
 - Times are written `"30s"`, `"5m"`, `"1h"`, `"1d"`, or as a number of seconds.
-- Identities: `gw.example.com` (FQDN), `alice@example.com`, `192.0.2.1`, `2001:db8::1`, `C=DE, O=Example, CN=gw`; `%any` is
-  any of them.
+- Identities: `gw.example.com`, `alice@example.com`, `192.0.2.1`, `2001:db8::1`, `C=DE, O=Example, CN=gw`; with the type
+  before it where it is not the obvious one, `fqdn:`, `email:`, `ipv4:`, `ipv6:`, `asn1dn:`, `keyid:`; `@#0a0b0c` is a
+  key ID in hexadecimal. Patterns: `*.example.com`, and `%any` for all.
 - Selectors: `10.1.0.0/16`, `10.1.0.1-10.1.0.9`, `2001:db8::/64[tcp/443]`, `10.1.0.0/16[udp/5000-5010]`,
-  `10.1.0.0/16[icmp/8]` (an ICMP type, or `type:code`), `10.1.0.0/16[tcp/opaque]`; `dynamic` is the address of that side.
+  `10.1.0.0/16[icmp/8]` (an ICMP type, or `type:code`), `10.1.0.0/16[tcp/opaque]` (ports that cannot be seen);
+  `dynamic` is the address of that side.
+- `include` stands at the top, before the first table. A name that is there twice, in whichever file, is an error.
 
 """
 _EXAMPLE = """\
@@ -58,12 +65,12 @@ _SELECTION = """\
 
 When a peer comes, a connection is selected by addresses, then by the identity it asks for, its own identity, how it
 authenticates, and the CA of its certificates; in each the most specific goes first. Two that fit equally well are
-refused, and the log names both. In a group of equal connections, set `remote_addrs`, `local.id` or `remote.id`.
+refused, and the log names both: set `remote_addrs`, `local.id` or `remote.id` so that one fits better.
 
-A pre-shared key is looked for by its owners (`id`, `ids`). A key whose owners name the peer's identity goes before one that
-names the peer's address, then one that names only us, then one without owners; of two that are equal in this, the one that
-names our identity too goes first. Different keys that fit equally well are refused. A key that names other peers only is
-never used.
+A pre-shared key is looked for by its owners (`id`, `ids`). A key whose owners name the peer's identity goes before one
+that names the peer's address, then one that names only us, then one without owners; of two that are equal in this, the
+one that names our identity too goes first. Different keys that fit equally well are refused. A key that names other
+peers only is never used.
 
 """
 _TYPES = (
@@ -72,6 +79,13 @@ _TYPES = (
     (TransformType.PRF, "Pseudorandom functions (IKE only)"),
     (TransformType.KE, "Key exchange"),
     (TransformType.ESN, "Sequence numbers (ESP only)"),
+)
+_PROPOSALS = (
+    "A proposal is words with dashes between: `aes256gcm16-prfsha256-x25519`. Several words of a kind leave the choice "
+    "to the peer, the first is liked best. Ciphers that protect integrity themselves (gcm, ccm, chacha20poly1305) and "
+    "others stand in proposals of their own. IKE without a PRF takes that of its integrity words, else `prfsha256`. "
+    "ESP without `esn` or `noesn` offers both. A group in an ESP proposal makes each child after the first exchange "
+    "keys of its own; `modpnone` beside it leaves that to the peer."
 )
 WIDTH = 120
 
@@ -109,7 +123,7 @@ def _build_top() -> str:
 
 
 def _build_section(section: Section[object]) -> str:
-    first_line = (inspect.getdoc(section.model) or "").split("\n", 1)[0]
+    first_line = section.opening or (inspect.getdoc(section.model) or "").split("\n", 1)[0]
     rows = "".join(_row(key, sentence_of(section, key), _default_of(section, key)) for key in section.keys)
     inner = [f"`[{other.path}]`" for _, other in section.tables]
     inner += [f"`[{other.path}]` (any number)" for _, other in section.named]
@@ -153,11 +167,7 @@ def _default_words(default: object) -> str:
 def _build_algorithms() -> str:
     lines = ["## Algorithms\n"]
     lines += [
-        "A proposal is words with dashes between: `aes256gcm16-prfsha256-x25519`. Several words of a kind leave the choice to",
-        "the peer, the first is liked best. Ciphers that protect integrity themselves (gcm, ccm, chacha20poly1305) and others",
-        "stand in proposals of their own. IKE without a PRF takes that of its integrity words, else `prfsha256`. ESP without",
-        "`esn` or `noesn` offers both. A group in an ESP proposal makes each child after the first exchange keys of its own;",
-        "`modpnone` beside it leaves that to the peer.\n",
+        fill(_PROPOSALS, WIDTH, break_on_hyphens=False) + "\n",
         "`default` for IKE:\n",
         *(f"    {words}" for words in DEFAULT_IKE_WORDS),
         "\n`default` for ESP:\n",

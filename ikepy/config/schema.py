@@ -19,7 +19,6 @@ from ikepy.config.model import (
     DaemonConfig,
     ExtendedKeyUsage,
     LocalAuthConfig,
-    PrivateKeyConfig,
     PskConfig,
     RemoteAuthConfig,
     RetransmissionConfig,
@@ -84,10 +83,11 @@ class Section(Generic[M_co]):
 
     path    its header as documentation shows it
     make    makes the model's value of the keys, and of `name` where the table is one of many
-    model   the dataclasses whose fields the keys are
+    model   the dataclass whose fields the keys are
     tables  tables inside it that must be there once
     named   tables inside it of which there may be many, each with a name
     later   words of swanctl.conf that are not supported yet
+    opening what the table is, where the model's docstring does not say it
     """
 
     path: str
@@ -97,6 +97,7 @@ class Section(Generic[M_co]):
     tables: tuple[tuple[str, Section[object]], ...] = ()
     named: tuple[tuple[str, Section[object]], ...] = ()
     later: frozenset[str] = frozenset()
+    opening: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -156,7 +157,8 @@ CHILD = Section(
         Key("hw_offload", TEXT),
     ),
     later=frozenset(
-        {"ah_proposals", "sha256_96", "rekey_time", "life_time", "rand_time", "rekey_bytes", "life_bytes", "rand_bytes"}
+        {"ah_proposals", "sha256_96", "reqid"}
+        | {"rekey_time", "life_time", "rand_time", "rekey_bytes", "life_bytes", "rand_bytes"}
         | {"rekey_packets", "life_packets", "rand_packets", "updown", "hostaccess", "policies", "policies_fwd_out"}
         | {
             "dpd_action",
@@ -183,6 +185,7 @@ CONNECTION = Section(
         Key("remote_addrs", ADDRESS_PATTERNS, default_text="`%any`"),
         Key("local_port", PORT),
         Key("remote_port", PORT),
+        Key("remote_port_nat_t", PORT),
         Key(
             "proposals",
             IKE_PROPOSALS,
@@ -221,6 +224,7 @@ SECRET_TABLE = Section(
         Key("pem", PEM, sentence="A private key itself.", is_secret=True),
         Key("passphrase", PASSPHRASE, sentence="What opens the private key, where it is encrypted.", is_secret=True),
     ),
+    opening="One pre-shared key (`secret` or `file`), or one private key (`key` or `pem`).",
 )
 
 DAEMON = Section(
@@ -266,6 +270,3 @@ SECTIONS: tuple[Section[object], ...] = (CONNECTION, LOCAL, REMOTE, CHILD, SECRE
 TOP_WORDS = ("include", "connections", "secrets", "daemon", "retransmission")
 "What may stand outside tables, and how their headers begin."
 TOP_LATER = frozenset({"pools", "authorities"})
-
-SECRET_MODELS: tuple[type, ...] = (PskConfig, PrivateKeyConfig)
-"What a table under `secrets` becomes."

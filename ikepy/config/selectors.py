@@ -7,7 +7,7 @@ Not here: names being resolved (the daemon's), selectors being narrowed (ike/nar
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from ikepy.config.errors import Unfit, did_you_mean
 from ikepy.config.model import AddressPattern, AddressPatternKind
@@ -39,9 +39,8 @@ PROTOCOLS = {
 _WITH_PORTS = frozenset({6, 17, 33, 132, 136})
 _ICMP = frozenset({1, 58})
 
-_NAME = re.compile(
-    r"(?=.{1,253}\.?$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?))*\.?"
-)
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,254}}$){_LABEL}(\.{_LABEL})*\.?")
 _TAIL = re.compile(r"(?P<addresses>[^\[\]]+)\[(?P<protocol>[^\[\]/]*)(/(?P<port>[^\[\]/]*))?\]")
 
 
@@ -105,6 +104,8 @@ def parse_selector(text: str) -> TrafficSelector:
         protocol = _parse_protocol(tail["protocol"])
         ports = ANY_PORT if tail["port"] is None else _parse_ports(tail["port"], protocol)
     first, last = _parse_range(addresses)
+    if "%" in addresses:
+        raise Unfit(f"'{text}' names an interface; selectors do not", "leave out % and what follows")
     kind = TsType.TS_IPV4_ADDR_RANGE if isinstance(first, IPv4Address) else TsType.TS_IPV6_ADDR_RANGE
     return TrafficSelector(kind, protocol, ports[0], ports[1], first, last)
 
@@ -127,8 +128,6 @@ def _parse_range(text: str) -> tuple[IpAddress, IpAddress]:
         raise Unfit(f"'{text}' begins with one family and ends with the other", "write two entries")
     if int(first) > int(last):
         raise Unfit(f"'{text}' ends before it begins", f"did you mean {last}-{first}?")
-    if isinstance(first, IPv6Address) and first.scope_id and dash:
-        raise Unfit(f"'{text}': a range has no scope", "write the address alone")
     return first, last
 
 

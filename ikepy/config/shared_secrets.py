@@ -54,7 +54,7 @@ def read_secret_file(path: Path) -> Secret:
         raise Unfit(f"{path}: {fault.problem}", fault.remedy) from None
 
 
-def make_secret(  # noqa: PLR0913 - one parameter a key of the table
+def make_secret(
     name: str,
     id: IdentityPattern | None = None,  # noqa: A002 - swanctl's word
     ids: tuple[IdentityPattern, ...] = (),

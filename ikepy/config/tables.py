@@ -51,17 +51,9 @@ def read_table(section: Section[M], value: object, place: Place, name: str | Non
     for word in table:
         if word not in section.words:
             raise _unknown_word(section, word, place)
-    fields: dict[str, object] = {} if name is None else {"name": name}
-    for key in section.keys:
-        if key.name in table:
-            try:
-                fields[key.name] = key.kind.read(table[key.name], place.file.parent)
-            except Unfit as fault:
-                raise place.error(fault.problem, fault.remedy, key.name) from fault
-        elif key.required:
-            raise place.error("missing", f"add {key.name} = {_example(key.kind.wording)}", key.name)
-        elif key.fallback is not None:
-            fields[key.name] = key.fallback()
+    fields = _read_keys(section, table, place)
+    if name is not None:
+        fields["name"] = name
     for word, inner in section.tables:
         if word not in table:
             raise place.error("missing", f'add {word} = {{ auth = "psk" }} or {{ auth = "pubkey" }}', word)
@@ -92,6 +84,21 @@ def check_name(name: str, place: Place) -> str:
 def uses_inline_secret(section: Section[M], table: Mapping[str, object]) -> bool:
     """Whether a key of the table is a secret itself, so that others must not read the file."""
     return any(key.is_secret and key.name in table for key in section.keys)
+
+
+def _read_keys(section: Section[M], table: Mapping[str, object], place: Place) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for key in section.keys:
+        if key.name in table:
+            try:
+                fields[key.name] = key.kind.read(table[key.name], place.file.parent)
+            except Unfit as fault:
+                raise place.error(fault.problem, fault.remedy, key.name) from fault
+        elif key.required:
+            raise place.error("missing", f"add {key.name} = {_example(key.kind.wording)}", key.name)
+        elif key.fallback is not None:
+            fields[key.name] = key.fallback()
+    return fields
 
 
 def _unknown_word(section: Section[M], word: str, place: Place) -> ConfigError:

@@ -160,17 +160,12 @@ def list_of(kind: Kind[T], wording: str = "") -> Kind[tuple[T, ...]]:
 
 
 def comma_list_of(parse: Callable[[tuple[str, ...]], T], wording: str) -> Kind[T]:
-    """A list of texts, or one text with commas, taken as a whole."""
+    """A list of texts, or one text with commas, taken as a whole; `parse` raises Unfit."""
     texts = list_of(TEXT)
 
     def read(value: object, base: Path) -> T:
         split = value.split(",") if isinstance(value, str) else value
-        try:
-            return parse(tuple(text.strip() for text in texts.read(split, base)))
-        except Unfit:
-            raise
-        except ValueError as error:
-            raise Unfit(str(error)) from error
+        return parse(tuple(text.strip() for text in texts.read(split, base)))
 
     return Kind(f"list: {wording}", read)
 
@@ -225,7 +220,7 @@ def _read_mark(value: object, _base: Path) -> Mark:
         _MARK.fullmatch(str(value).lower()) if isinstance(value, str | int) and not isinstance(value, bool) else None
     )
     numbers = [int(part, 0) for part in match.groups() if part] if match else []
-    if not numbers or any(part > 0xFFFFFFFF for part in numbers):
+    if not numbers or any(part >= 1 << 32 for part in numbers):
         raise Unfit(f"{_shown(value)} is no mark", 'write it like 42 or "0x10/0xff"')
     return Mark(*numbers)
 

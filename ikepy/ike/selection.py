@@ -97,7 +97,7 @@ def first_guess(config: Config, path: Path) -> ConnectionConfig | None:
     return next(iter(candidates_by_address(config, path)), None)
 
 
-def select(  # noqa: PLR0913 - one parameter for each thing the peer shows
+def select(
     config: Config,
     path: Path,
     idi: Identification,
