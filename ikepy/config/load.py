@@ -158,6 +158,8 @@ def _parse(path: Path, including: tuple[Path, ...]) -> Mapping[str, object]:
         remedy = 'text stands in quotes: key = "value"' if "Invalid value" in problem else ""
         line_number = int(line_text) if line_text else None
         raise ConfigError(path, f"this is no TOML: {problem}", remedy, line=line_number) from error
+    except ValueError as error:
+        raise ConfigError(path, f"a value cannot be read: {error}", "write a shorter one") from error
     except RecursionError:
         raise ConfigError(path, "brackets are nested too deeply", "take some out") from None
 
@@ -185,7 +187,9 @@ def _included(document: Mapping[str, object], place: Place) -> list[Path]:
 
 
 def _matching(pattern: str, base: Path) -> list[Path]:
-    """The files meant, in the order of their names; without `*`, `?` or `[` it is one, there or not."""
+    """Find the files meant, in the order of their names; without `*`, `?` or `[` it is one, there or not."""
+    if not pattern.isprintable():
+        raise Unfit("the file's name has control characters in it", "write a plain name")
     if not any(character in pattern for character in "*?["):
         return [base / pattern]
     anchor = Path("/") if pattern.startswith("/") else base

@@ -172,7 +172,7 @@ def comma_list_of(parse: Callable[[tuple[str, ...]], T], wording: str) -> Kind[T
 
 def existing_file(text: str, base: Path) -> Path:
     """The file, relative to `base`; raises Unfit where there is none that can be read."""
-    path = base / Path(text).expanduser()
+    path = _path(text, base)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Unfit(f"{path} is no file", "name a file")
@@ -198,6 +198,16 @@ def check_private(path: Path) -> None:
         raise Unfit(f"{path} holds a secret and has mode {mode:04o}: others may get at it", f"chmod 600 {path}")
 
 
+def _path(text: str, base: Path) -> Path:
+    """The path, relative to `base`; raises Unfit for what can be no path."""
+    if not text.isprintable():
+        raise Unfit("the file's name has control characters in it", "write a plain name")
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError as error:
+        raise Unfit(f"'{text}': {error}", "write the whole path") from error
+
+
 def _read_file(value: object, base: Path) -> Path:
     return existing_file(_read_text(value, base), base)
 
@@ -207,7 +217,7 @@ def _read_private_file(value: object, base: Path) -> Path:
 
 
 def _read_new_file(value: object, base: Path) -> Path:
-    path = base / Path(_read_text(value, base)).expanduser()
+    path = _path(_read_text(value, base), base)
     if not path.parent.is_dir():
         raise Unfit(f"{path.parent} is no directory", "make it first")
     if path.is_dir():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ikepy.config.algorithms import default_proposals, proposal_words
 from ikepy.config.errors import ConfigError, Unfit
@@ -22,7 +25,9 @@ from ikepy.config.model import (
     SendCert,
     StartAction,
 )
+from ikepy.config.schema import SECTIONS, Section
 from ikepy.config.shared_secrets import read_secret_file
+from ikepy.config.tables import Place, read_table
 from ikepy.crypto.secret import Secret
 from ikepy.ipsec import Mark, Mode
 from ikepy.wire.registry import ProtocolId
@@ -256,6 +261,12 @@ tries = 3
         ),
         ('id = "left.example.com" }', 'certs = "a.pem" }', "[connections.site.local] certs: "),
         ("left.example.com", "left example", "[connections.site.local] id: 'left example' is no identity; write gate."),
+        (
+            'secret = "a secret that nobody will guess"',
+            'file = "a\\u0000b"',
+            "file: the file's name has control characters",
+        ),
+        ('secret = "a secret that nobody will guess"', 'file = "~nobody-here/x"', "file: '~nobody-here/x': Could not"),
         ("[connections.site]", "connections.b = 1\n[connections.site]", "[connections.b]: a table is wanted here"),
     ],
 )
@@ -281,12 +292,14 @@ def test_a_fault_names_file_table_key_and_remedy(write: Write, old: str, new: st
         ("[retransmission]\nbase = 0.5\n", "[retransmission] base: 0.5 does not fit; write a number from 1 to 10"),
         ("include = 7\n", "include: 7 is not text"),
         ('include = "missing.conf"\n', "missing.conf: No such file or directory; it is included by"),
+        ('include = "a\\u0000b.conf"\n', "include: the file's name has control characters"),
         ('include = "**x"\n', "include: Invalid pattern"),
         ('include = "site.conf"\n', "include: the file includes itself"),
         ("daemon = 1\n", "[daemon]: a table is wanted here; write [daemon]"),
         ("secrets = 1\n", "[secrets]: a table is wanted here"),
         ("secrets.a = 1\n", "[secrets.a]: a table is wanted here"),
         ("[daemon\n", "line 1: this is no TOML: Expected ']'"),
+        ("x = " + "1" * 5000, "a value cannot be read: Exceeds the limit"),
         ("port = 500 500\n", "line 1: this is no TOML"),
         (
             "\n[daemon]\nlog_level = debug\n",
@@ -589,3 +602,37 @@ def test_what_is_loaded_is_found_by_name(write: Write) -> None:
     assert config.connection("other") is None
     assert site.child("net") is site.children[0]
     assert site.child("other") is None
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.text(alphabet="0123456789./-:[]%*=@~#", max_size=12)
+    | st.dates()
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: str(section.path))
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_any_value_behind_any_key_ends_in_a_value_or_a_config_error(
+    section: Section[object], data: st.DataObject
+) -> None:
+    keys = {key.name: VALUES for key in section.keys}
+    tables = {name: st.just({"auth": "psk"}) for name, _ in section.tables}
+    table = data.draw(st.fixed_dictionaries(tables, optional=keys))
+
+    with contextlib.suppress(ConfigError):
+        read_table(
+            section,
+            table,
+            Place(Path("/nowhere/x.conf"), "x"),
+            "x" if section.path.endswith(("NAME", "CHILD")) else None,
+        )
