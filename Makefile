@@ -1,0 +1,54 @@
+# make demo | test | quick | bench | captures - each makes .venv and installs what it needs.
+PY := .venv/bin/python
+LAB := tests/lab/run.sh
+SYSTEM := tests/system tests/kernel tests/daemon
+.PHONY: demo test quick bench captures lint types contracts unit system wheel debian-lab clean
+
+demo: .venv/ready ## two gateways, a tunnel, pings across it
+	@tests/lab/debian.sh demo
+	@$(LAB) $(PY) -m ikepy demo
+
+test: lint types contracts unit system wheel ## all that CI runs
+
+quick: .venv/ready lint types contracts ## no lab, under a minute
+	$(PY) -m pytest -q -m "not system and not slow"
+
+bench: .venv/ready debian-lab ## CPU of a responder beside charon's, micro-benchmarks
+	@$(LAB) $(PY) tests/bench/run.py
+
+captures: .venv/ready debian-lab ## record the captures anew
+	@$(LAB) $(PY) tests/captures/record.py
+
+lint: .venv/ready
+	.venv/bin/ruff format --check ikepy tests
+	.venv/bin/ruff check ikepy tests
+
+types: .venv/ready
+	.venv/bin/mypy
+
+contracts: .venv/ready
+	.venv/bin/lint-imports --no-cache
+
+unit: .venv/ready
+	$(PY) -m pytest -q -m "not system" --cov --cov-report= --durations=10
+	.venv/bin/coverage report --include="ikepy/wire/*,ikepy/crypto/*,ikepy/ike/*" --skip-covered --fail-under=95
+
+system: .venv/ready debian-lab
+	$(LAB) $(PY) -m pytest -q -m system --durations=15 $(wildcard $(SYSTEM))
+
+wheel: .venv/ready
+	tests/lab/wheel.sh
+
+debian-lab:
+	@tests/lab/debian.sh lab peers captures
+	@tests/lab/libreswan.sh
+
+.venv/ready: pyproject.toml
+	@tests/lab/debian.sh python
+	@[ -x $(PY) ] || python3 -m venv .venv
+	@$(PY) -m pip install -q --disable-pip-version-check -U "pip>=25.1"
+	@$(PY) -m pip install -q --disable-pip-version-check -e . --group dev
+	@touch $@
+
+clean:
+	rm -rf .venv .lab build dist .*_cache .coverage
