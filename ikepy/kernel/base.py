@@ -217,10 +217,9 @@ class BookedKernel:
     async def remove_leftovers(self) -> int:
         """Remove what is ours by its range and not in the books, and say how many states and policies that was."""
         async with self._fifo:
-            found = 0
             with trio.CancelScope(shield=True):
                 found = await self._sweep()
-            return found
+        return found
 
     async def remove_everything(self) -> None:
         """Remove all that is ours: routes, policies, states."""

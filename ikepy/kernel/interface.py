@@ -26,7 +26,7 @@ MOST_EVENTS = 1024
 """Kernel events that wait for the daemon; more stay in the kernel's queue, and what that loses is found by a dump."""
 
 
-class KernelUnavailable(Exception):  # noqa: N818 - it says what is the case
+class KernelUnavailable(Exception):
     """This host's kernel cannot be used; the message is one line that says what to do about it."""
 
 

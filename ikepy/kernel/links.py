@@ -12,8 +12,8 @@ Not here: which routes a child wants (base.py), interfaces of type xfrm (nobody 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from errno import EEXIST, ENOENT, ENODEV, ESRCH
-from ipaddress import IPv6Address, ip_address, ip_network
+from errno import EEXIST, ENODEV, ENOENT, ESRCH
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET, AF_INET6
 
 import trio
@@ -42,6 +42,7 @@ _NLM_F_EXCL, _NLM_F_CREATE = 0x200, 0x400
 _GROUPS = sum(1 << (group - 1) for group in (5, 7, 9, 11))  # RTNLGRP_IPV4_IFADDR, _ROUTE, IPV6_IFADDR, _ROUTE
 _TABLE_AT = 16 + 4
 _FIB_RULE_INVERT = 2
+_LAST_TABLE = 251
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _ANY = {AF_INET: "0.0.0.0", AF_INET6: "::"}  # noqa: S104 - nothing is bound
 _PROTOCOL_STATIC = 4
@@ -70,8 +71,8 @@ class Links:
     """Addresses and routes of the network namespace it is made in."""
 
     def __init__(self, table: int = ROUTE_TABLE) -> None:
-        if not 1 <= table <= 251:
-            raise ValueError(f"a routing table of ours has a number from 1 to 251, not {table}")
+        if not 1 <= table <= _LAST_TABLE:
+            raise ValueError(f"a routing table of ours has a number from 1 to {_LAST_TABLE}, not {table}")
         self._table = table
         self._connection = Connection(open_netlink(NETLINK_ROUTE), _CLASSES)
         self._changes = open_netlink(NETLINK_ROUTE, _GROUPS)
@@ -274,7 +275,7 @@ def _message(message_class: type[nlmsg], kind: int, header_flags: int = 0, **fie
 
 
 def _family(of: IpAddress | IpNetwork) -> int:
-    return AF_INET if of.version == 4 else AF_INET6
+    return AF_INET6 if isinstance(of, IPv6Address | IPv6Network) else AF_INET
 
 
 def _read_address(reply: nlmsg) -> IpAddress | None:

@@ -245,7 +245,7 @@ def _words(attributes: bytes) -> str:
     at = 0
     while at + 4 <= len(attributes):
         length, kind = _NLA.unpack_from(attributes, at)
-        if length < 4:
+        if length < _NLA.size:
             break
         if kind & 0x3FFF == _NLMSGERR_ATTR_MSG:
             return attributes[at + 4 : at + length].rstrip(b"\0").decode("utf-8", "replace")

@@ -60,7 +60,7 @@ def shunts_for(policy: PolicySpec) -> tuple[PolicySpec, ...]:
 
 def _covered(selector: Selector, direction: Direction) -> Iterator[tuple[Selector, Direction]]:
     both = (Direction.OUT, Direction.IN)
-    if selector.source.version == 4:
+    if isinstance(selector.source, IPv4Network):
         yield from _dhcp(selector if direction is Direction.OUT else selector.reversed())
         return
     for discovery in NEIGHBOUR_DISCOVERY:
@@ -68,9 +68,9 @@ def _covered(selector: Selector, direction: Direction) -> Iterator[tuple[Selecto
             yield from ((discovery, way) for way in both)
     for link_local in LINK_LOCAL:
         named = any(_within(side, _LINK_LOCAL) for side in (selector.source, selector.destination))
-        if not named and _overlaps(selector.source, link_local.source):
-            if _overlaps(selector.destination, link_local.destination):
-                yield from ((link_local, way) for way in both)
+        from_there = _overlaps(selector.source, link_local.source)
+        if not named and from_there and _overlaps(selector.destination, link_local.destination):
+            yield from ((link_local, way) for way in both)
 
 
 def _dhcp(outwards: Selector) -> Iterator[tuple[Selector, Direction]]:

@@ -89,7 +89,7 @@ def unpack_address(octets: bytes, family: int) -> IpAddress:
 
 def family_of(address: IpAddress) -> int:
     """AF_INET or AF_INET6."""
-    return AF_INET if address.version == 4 else AF_INET6
+    return AF_INET if isinstance(address, IPv4Address) else AF_INET6
 
 
 def make_selector(selector: Selector) -> xfrm_selector:
@@ -102,7 +102,7 @@ def make_selector(selector: Selector) -> xfrm_selector:
         dport_mask=selector.destination_port_mask,
         sport=selector.source_port,
         sport_mask=selector.source_port_mask,
-        family=AF_INET if source.version == 4 else AF_INET6,
+        family=AF_INET if isinstance(source, IPv4Network) else AF_INET6,
         prefixlen_d=destination.prefixlen,
         prefixlen_s=source.prefixlen,
         proto=selector.protocol,
@@ -150,12 +150,12 @@ def make_state(spec: SaSpec, *, interface_index: int = 0, update: bool = False) 
         flags=flags,
     )
     attributes = _algorithms(spec)
-    if wide:
-        words = (window + 31) // 32
-        attributes.append(("XFRMA_REPLAY_ESN_VAL", xfrm_replay_state_esn(words, 0, 0, 0, 0, window, bytes(4 * words))))
     if spec.encap is not None:
         encap = xfrm_encap_tmpl(numbers.UDP_ENCAP_ESPINUDP, spec.encap.source_port, spec.encap.destination_port)
         attributes.append(("XFRMA_ENCAP", encap))
+    if wide:
+        words = (window + 31) // 32
+        attributes.append(("XFRMA_REPLAY_ESN_VAL", xfrm_replay_state_esn(words, 0, 0, 0, 0, window, bytes(4 * words))))
     if spec.offload is not None:
         inbound = numbers.XFRM_OFFLOAD_INBOUND if spec.inbound else 0
         attributes.append(("XFRMA_OFFLOAD_DEV", xfrm_user_offload(interface_index, inbound)))

@@ -1,5 +1,7 @@
 """Numbers, flags and addresses that stand alone in messages and attributes: values <-> octets."""
 
+# ruff: noqa: D102 - pack() and unpack() are what rule 1 of structures.py says
+
 from __future__ import annotations
 
 import struct

@@ -5,6 +5,8 @@ Rule 2: addresses are 16 octets, IPv4 in the first four; ports and SPIs are plai
 Not here: what is a message (messages), what it means in RFC 4301's words (translate.py).
 """
 
+# ruff: noqa: D102 - pack() and unpack() are what rule 1 of structures.py says
+
 from __future__ import annotations
 
 import struct

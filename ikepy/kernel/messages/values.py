@@ -3,6 +3,8 @@
 Not here: which attribute has which (message.py).
 """
 
+# ruff: noqa: D102 - pack() and unpack() are what rule 1 of structures.py says
+
 from __future__ import annotations
 
 import struct
