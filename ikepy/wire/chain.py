@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from ikepy.wire.base import Payload
+from ikepy.wire.base import CRITICAL, Payload
 from ikepy.wire.codec import Memory
 from ikepy.wire.cp import Cp, build_attributes, cp_body, parse_attributes
 from ikepy.wire.eap import Eap, eap_body
@@ -45,7 +45,7 @@ from ikepy.wire.ts import TsI, TsR, build_selectors, parse_selectors
 
 MOST_PAYLOADS = 256
 GENERIC_OCTETS = 4
-_CRITICAL = 0x80
+_ALL_FLAGS = 0xFF
 _GENERIC = struct.Struct(">BBH")
 _LONGEST = 0xFFFF - GENERIC_OCTETS
 
@@ -83,6 +83,8 @@ def build_chain(payloads: Iterable[Payload]) -> tuple[PayloadType, bytes]:
                 raise InvalidSyntax(f"{payload.payload_type} is not the last payload")
             following = payload.first_inner
         body = _build_body(payload)
+        if not 0 <= payload.flags <= _ALL_FLAGS:
+            raise InvalidSyntax(f"payload {payload.payload_type} with flags {payload.flags}")
         if len(body) > _LONGEST:
             raise InvalidSyntax(f"payload {payload.payload_type} of {len(body)} octets does not fit its length")
         parts.append(_GENERIC.pack(following, payload.flags, GENERIC_OCTETS + len(body)) + body)
@@ -97,7 +99,7 @@ def _parse_payload(kind: int, flags: int, body: bytes) -> Payload:
     parse = _PARSERS.get(kind)
     if parse is not None:
         return parse(flags, body)
-    if flags & _CRITICAL:
+    if flags & CRITICAL:
         raise UnsupportedCriticalPayload(PayloadType(kind))
     return UnknownPayload(PayloadType(kind), body, flags=flags)
 

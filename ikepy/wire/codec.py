@@ -9,6 +9,7 @@ Not here: what any body looks like (payloads.py and its neighbours).
 from __future__ import annotations
 
 import io
+import struct
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -24,6 +25,8 @@ MEMO_BODY_OCTETS = 512
 MEMO_OCTETS = 256 * 1024
 "What one memory may hold, keys counted."
 _VALUE_OVERHEAD = 256
+_FOREIGN = (construct.ConstructError, struct.error, ValueError, KeyError, TypeError, OverflowError)
+"What construct, and enumerations given what they cannot be, may raise."
 
 Octet = construct.Int8ub
 Number16 = construct.Int16ub
@@ -33,7 +36,10 @@ Octets = construct.Bytes
 
 
 class Body(Generic[Value]):
-    """The fields of a body in their order, compiled, and the two functions between them and a value."""
+    """The fields of a body in their order, compiled, and the two functions between them and a value.
+
+    All fields have a fixed size but the last, which may be `Rest`. Sizes are checked here: compiled constructs do not.
+    """
 
     def __init__(
         self,
@@ -43,37 +49,42 @@ class Body(Generic[Value]):
         dump: Callable[[Value], dict[str, Any]],
     ) -> None:
         self._name, self._load, self._dump = name, load, dump
+        self._rest = next((label for label, field in fields.items() if field is Rest), None)
+        self._octets = sum(field.sizeof() for field in fields.values() if field is not Rest)
         self._fields = construct.Struct(*(label / field for label, field in fields.items())).compile()
 
     def parse(self, octets: bytes) -> Value:
         """Read a whole body; raises WireError where octets are missing or left over."""
-        value, used = self.parse_first(octets)
-        if used != len(octets):
-            raise InvalidSyntax(f"{self._name}: {len(octets) - used} octets left over")
-        return value
+        if self._rest is None and len(octets) > self._octets:
+            raise InvalidSyntax(f"{self._name}: {len(octets) - self._octets} octets left over")
+        return self.parse_at(octets, 0)[0]
 
-    def parse_first(self, octets: bytes) -> tuple[Value, int]:
-        """Read a body that others may follow, and how many octets it has."""
+    def parse_at(self, octets: bytes, at: int) -> tuple[Value, int]:
+        """Read a body that begins at an offset and may be followed by others; also where it ends."""
+        if len(octets) - at < self._octets:
+            raise TruncatedMessage(f"{self._name}: {len(octets) - at} octets, it has at least {self._octets}")
         stream = io.BytesIO(octets)
+        stream.seek(at)
         try:
             container = self._fields.parse_stream(stream)
             container.pop("_io", None)
             return self._load(**container), stream.tell()
         except WireError:
             raise
-        except construct.StreamError as error:
-            raise TruncatedMessage(f"{self._name}: {len(octets)} octets are too few") from error
-        except (construct.ConstructError, ValueError, KeyError, IndexError, TypeError) as error:
+        except _FOREIGN as error:
             raise InvalidSyntax(f"{self._name}: {_first_line(error)}") from error
 
     def build(self, value: Value) -> bytes:
         """The octets of a body; raises WireError where the value does not fit its fields."""
         try:
-            return bytes(self._fields.build(self._dump(value)))
-        except WireError:
-            raise
-        except (construct.ConstructError, ValueError, KeyError, TypeError, OverflowError) as error:
+            values = self._dump(value)
+            built = bytes(self._fields.build(values))
+        except _FOREIGN as error:
             raise InvalidSyntax(f"{self._name}: {_first_line(error)}") from error
+        rest = len(values[self._rest]) if self._rest is not None else 0
+        if len(built) != self._octets + rest:
+            raise InvalidSyntax(f"{self._name}: a field of fixed size has another number of octets")
+        return built
 
 
 class Memory(Generic[Value]):

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 from ikepy.wire.base import Payload
 from ikepy.wire.codec import Body, Number16, Octet, Octets, Rest
-from ikepy.wire.errors import TruncatedMessage
+from ikepy.wire.errors import InvalidSyntax, TruncatedMessage
 from ikepy.wire.registry import CfgAttributeType, CfgType, PayloadType
 
+MOST_ATTRIBUTES = 1024
 _RESERVED_BIT = 0x8000
 
 
@@ -54,8 +55,9 @@ def parse_attributes(octets: bytes) -> tuple[CfgAttribute, ...]:
     attributes: list[CfgAttribute] = []
     at = 0
     while at < len(octets):
-        (kind, length), used = _head.parse_first(octets[at:])
-        at += used
+        if len(attributes) >= MOST_ATTRIBUTES:
+            raise InvalidSyntax(f"more than {MOST_ATTRIBUTES} CP attributes")
+        (kind, length), at = _head.parse_at(octets, at)
         if length > len(octets) - at:
             raise TruncatedMessage(f"CP attribute of {length} octets, {len(octets) - at} octets left")
         reserved = kind >> 15

@@ -8,10 +8,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from ikepy.wire.errors import TruncatedMessage
+from ikepy.wire.errors import InvalidSyntax, TruncatedMessage
 from ikepy.wire.registry import ExchangeType, PayloadType
 
 HEADER_OCTETS = 28
+SPI_OCTETS = 8
 FLAG_INITIATOR = 0x08
 FLAG_VERSION = 0x10
 FLAG_RESPONSE = 0x20
@@ -32,6 +33,10 @@ class IkeHeader:
     message_id: int
     length: int
     version: int = VERSION_2
+
+    def __post_init__(self) -> None:
+        if len(self.spi_i) != SPI_OCTETS or len(self.spi_r) != SPI_OCTETS:
+            raise InvalidSyntax(f"SPIs of {len(self.spi_i)} and {len(self.spi_r)} octets, both have {SPI_OCTETS}")
 
     @property
     def is_response(self) -> bool:
@@ -59,20 +64,21 @@ def parse_header(octets: bytes) -> IkeHeader:
     if len(octets) < HEADER_OCTETS:
         raise TruncatedMessage(f"{len(octets)} octets, an IKE header has {HEADER_OCTETS}")
     spi_i, spi_r, following, version, exchange, flags, message_id, length = _HEADER.unpack_from(octets)
-    return IkeHeader(
-        spi_i, spi_r, PayloadType(following), ExchangeType(exchange), flags, message_id, length, version
-    )
+    return IkeHeader(spi_i, spi_r, PayloadType(following), ExchangeType(exchange), flags, message_id, length, version)
 
 
 def build_header(header: IkeHeader) -> bytes:
-    """The 28 octets."""
-    return _HEADER.pack(
-        header.spi_i,
-        header.spi_r,
-        header.next_payload,
-        header.version,
-        header.exchange,
-        header.flags,
-        header.message_id,
-        header.length,
-    )
+    """The 28 octets; raises WireError where a number does not fit its field."""
+    try:
+        return _HEADER.pack(
+            header.spi_i,
+            header.spi_r,
+            header.next_payload,
+            header.version,
+            header.exchange,
+            header.flags,
+            header.message_id,
+            header.length,
+        )
+    except struct.error as error:
+        raise InvalidSyntax(f"header: {error}") from error

@@ -13,6 +13,7 @@ from ikepy.wire.chain import build_chain, parse_chain
 from ikepy.wire.errors import InvalidMajorVersion, InvalidSyntax
 from ikepy.wire.header import HEADER_OCTETS, IkeHeader, build_header, parse_header
 from ikepy.wire.notify import Notify
+from ikepy.wire.payloads import Nonce
 from ikepy.wire.registry import NotifyType, PayloadType
 
 P = TypeVar("P", bound=Payload)
@@ -20,7 +21,6 @@ P = TypeVar("P", bound=Payload)
 _NAMES = {
     PayloadType.IDI: "IDi",
     PayloadType.IDR: "IDr",
-    PayloadType.NONCE: "No",
     PayloadType.TSI: "TSi",
     PayloadType.TSR: "TSr",
 }
@@ -58,7 +58,7 @@ class Message:
         """`IKE_AUTH request 1: IDi CERT AUTH SA TSi TSr N(MOBIKE_SUPPORTED)`."""
         header = self.header
         kind = "response" if header.is_response else "request"
-        names = " ".join(_worded(payload) for payload in self.payloads) or "empty"
+        names = " ".join(_worded(payload, header) for payload in self.payloads) or "empty"
         return f"{header.exchange} {kind} {header.message_id}: {names}"
 
 
@@ -79,8 +79,10 @@ def build_message(message: Message) -> bytes:
     return build_header(header) + chain
 
 
-def _worded(payload: Payload) -> str:
+def _worded(payload: Payload, header: IkeHeader) -> str:
     if isinstance(payload, Notify):
         return str(payload)
+    if isinstance(payload, Nonce):
+        return "Nr" if header.is_response else "Ni"
     kind = payload.payload_type
     return _NAMES.get(kind, str(kind))

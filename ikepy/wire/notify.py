@@ -6,6 +6,7 @@ Not here: what follows from a notify (ike/).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +17,8 @@ from ikepy.wire.registry import HashAlgorithm, KeMethod, NotifyType, PayloadType
 
 COOKIE_OCTETS = range(1, 65)
 NAT_HASH_OCTETS = 20
+MOST_HASHES = 64
+_CHILD_SPI_OCTETS = 4
 _REMEMBERED_OCTETS = 16
 
 
@@ -92,6 +95,14 @@ class SpiMeant:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectorsMissed:
+    """INVALID_SELECTORS: the SPI on which a packet came, and the packet's start (§2.9)."""
+
+    spi: bytes
+    packet: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HashAlgorithms:
     """SIGNATURE_HASH_ALGORITHMS (RFC 7427 §4)."""
 
@@ -106,12 +117,23 @@ class Empty:
 
 
 Typed = (
-    Cookie | InvalidKe | CriticalPayload | InvalidMessageId | NatHash | WindowSize | IpComp | SpiMeant | HashAlgorithms | Empty
+    Cookie
+    | InvalidKe
+    | CriticalPayload
+    | InvalidMessageId
+    | NatHash
+    | WindowSize
+    | IpComp
+    | SpiMeant
+    | SelectorsMissed
+    | HashAlgorithms
+    | Empty
 )
 
 _EMPTY = frozenset(
     {
         NotifyType.INVALID_IKE_SPI,
+        NotifyType.INVALID_MAJOR_VERSION,
         NotifyType.INVALID_SYNTAX,
         NotifyType.NO_PROPOSAL_CHOSEN,
         NotifyType.AUTHENTICATION_FAILED,
@@ -133,32 +155,10 @@ _EMPTY = frozenset(
 
 def typed(notify: Notify) -> Typed | None:
     """What a notify of RFC 7296 says; None for types it does not define. Raises WireError for a bad body."""
-    octets = notify.octets
-    match notify.type:
-        case NotifyType.COOKIE:
-            return Cookie(cookie(notify))
-        case NotifyType.INVALID_KE_PAYLOAD:
-            return InvalidKe(invalid_ke_method(notify))
-        case NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD:
-            return CriticalPayload(PayloadType(_number(notify, 1)))
-        case NotifyType.INVALID_MESSAGE_ID | NotifyType.SET_WINDOW_SIZE:
-            number = _number(notify, 4)
-            return InvalidMessageId(number) if notify.type is NotifyType.INVALID_MESSAGE_ID else WindowSize(number)
-        case NotifyType.NAT_DETECTION_SOURCE_IP | NotifyType.NAT_DETECTION_DESTINATION_IP:
-            if len(octets) != NAT_HASH_OCTETS:
-                raise InvalidSyntax(f"{notify.type} of {len(octets)} octets")
-            return NatHash(octets)
-        case NotifyType.IPCOMP_SUPPORTED:
-            number = _number(notify, 3)
-            return IpComp(number >> 8, number & 0xFF)
-        case NotifyType.REKEY_SA | NotifyType.CHILD_SA_NOT_FOUND:
-            return rekeyed(notify)
-        case NotifyType.INVALID_SPI:
-            return SpiMeant(notify.protocol, octets if octets else notify.spi)
-        case NotifyType.SIGNATURE_HASH_ALGORITHMS:
-            return HashAlgorithms(hash_algorithms(notify))
-        case _:
-            return Empty(notify.type) if notify.type in _EMPTY else None
+    read = _TYPED.get(notify.type)
+    if read is not None:
+        return read(notify)
+    return Empty(notify.type) if notify.type in _EMPTY else None
 
 
 def cookie(notify: Notify) -> bytes:
@@ -181,7 +181,7 @@ def make_invalid_ke(method: KeMethod) -> Notify:
 def hash_algorithms(notify: Notify) -> tuple[HashAlgorithm, ...]:
     """The hash algorithms a SIGNATURE_HASH_ALGORITHMS names, in its order (RFC 7427 §4)."""
     octets = notify.octets
-    if len(octets) % 2:
+    if len(octets) % 2 or len(octets) > 2 * MOST_HASHES:
         raise InvalidSyntax(f"SIGNATURE_HASH_ALGORITHMS of {len(octets)} octets")
     return tuple(HashAlgorithm(int.from_bytes(octets[at : at + 2], "big")) for at in range(0, len(octets), 2))
 
@@ -193,9 +193,16 @@ def make_hash_algorithms(hashes: tuple[HashAlgorithm, ...]) -> Notify:
 
 def rekeyed(notify: Notify) -> SpiMeant:
     """Which child a REKEY_SA or CHILD_SA_NOT_FOUND means: ESP or AH and 4 octets of SPI (§1.3.3)."""
-    if notify.protocol not in {ProtocolId.ESP, ProtocolId.AH} or len(notify.spi) != 4:  # noqa: PLR2004
+    if notify.protocol not in {ProtocolId.ESP, ProtocolId.AH} or len(notify.spi) != _CHILD_SPI_OCTETS:
         raise InvalidSyntax(f"{notify.type} with protocol {notify.protocol} and SPI {printable(notify.spi)}")
     return SpiMeant(notify.protocol, notify.spi)
+
+
+def nat_hash(notify: Notify) -> bytes:
+    """The 20 octets of a NAT_DETECTION_SOURCE_IP or NAT_DETECTION_DESTINATION_IP (§2.23)."""
+    if len(notify.octets) != NAT_HASH_OCTETS:
+        raise InvalidSyntax(f"{notify.type} of {len(notify.octets)} octets, {NAT_HASH_OCTETS} are right")
+    return notify.octets
 
 
 def parse_notify(octets: bytes) -> Notify:
@@ -213,6 +220,19 @@ def _load(protocol: int, spi: int, type: int, rest: bytes) -> Notify:  # noqa: A
     if spi > len(rest):
         raise TruncatedMessage(f"notify with an SPI of {spi} octets, {len(rest)} octets left")
     return Notify(NotifyType(type), rest[spi:], ProtocolId(protocol), rest[:spi])
+
+
+def _invalid_spi(notify: Notify) -> SpiMeant:
+    # §3.10.1 puts the SPI into the notification data, §3.10 has a field for it, and both are seen.
+    spi = notify.octets or notify.spi
+    if len(spi) != _CHILD_SPI_OCTETS:
+        raise InvalidSyntax(f"{notify.type} with an SPI of {len(spi)} octets")
+    return SpiMeant(notify.protocol, spi)
+
+
+def _ip_comp(notify: Notify) -> IpComp:
+    number = _number(notify, 3)
+    return IpComp(number >> 8, number & 0xFF)
 
 
 def _number(notify: Notify, octets: int) -> int:
@@ -233,3 +253,19 @@ _body: Body[Notify] = Body(
     },
 )
 _memory: Memory[Notify] = Memory(_body.parse)
+
+_TYPED: dict[NotifyType, Callable[[Notify], Typed]] = {
+    NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD: lambda notify: CriticalPayload(PayloadType(_number(notify, 1))),
+    NotifyType.INVALID_MESSAGE_ID: lambda notify: InvalidMessageId(_number(notify, 4)),
+    NotifyType.INVALID_SPI: _invalid_spi,
+    NotifyType.INVALID_KE_PAYLOAD: lambda notify: InvalidKe(invalid_ke_method(notify)),
+    NotifyType.INVALID_SELECTORS: lambda notify: SelectorsMissed(notify.spi, notify.octets),
+    NotifyType.CHILD_SA_NOT_FOUND: rekeyed,
+    NotifyType.SET_WINDOW_SIZE: lambda notify: WindowSize(_number(notify, 4)),
+    NotifyType.IPCOMP_SUPPORTED: _ip_comp,
+    NotifyType.NAT_DETECTION_SOURCE_IP: lambda notify: NatHash(nat_hash(notify)),
+    NotifyType.NAT_DETECTION_DESTINATION_IP: lambda notify: NatHash(nat_hash(notify)),
+    NotifyType.COOKIE: lambda notify: Cookie(cookie(notify)),
+    NotifyType.REKEY_SA: rekeyed,
+    NotifyType.SIGNATURE_HASH_ALGORITHMS: lambda notify: HashAlgorithms(hash_algorithms(notify)),
+}

@@ -7,6 +7,7 @@ Not here: SA, TS, N, CP and EAP (modules of their own), the chain of payloads (c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
@@ -18,6 +19,7 @@ from ikepy.wire.registry import AuthMethod, CertEncoding, IdType, KeMethod, Payl
 
 NONCE_OCTETS = range(16, 257)
 AUTHORITY_OCTETS = 20
+_SHOWN_OCTETS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,11 @@ class Identification:
             case (IdType.ID_IPV6_ADDR, 16):
                 return str(IPv6Address(self.octets))
             case (IdType.ID_FQDN | IdType.ID_RFC822_ADDR, _):
-                return printable(self.octets)
+                return _cut(printable, self.octets)
             case (IdType.ID_NULL, _):
                 return "(null)"
             case _:
-                return f"{self.type}:{self.octets[:64].hex()}" + ("..." if len(self.octets) > 64 else "")  # noqa: PLR2004
+                return f"{self.type}:{_cut(bytes.hex, self.octets)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,9 @@ class VendorId(Payload):
     TYPE: ClassVar[PayloadType] = PayloadType.V
     octets: bytes
 
+    def __str__(self) -> str:
+        return f"V({_cut(printable, self.octets)})"
+
 
 @dataclass(frozen=True, slots=True)
 class Sk(Payload):
@@ -174,6 +179,10 @@ class UnknownPayload(Payload):
     type: PayloadType
     octets: bytes
 
+    def __post_init__(self) -> None:
+        if self.type == PayloadType.NO_NEXT_PAYLOAD:
+            raise InvalidSyntax("a payload of type 0 would end its chain")
+
     @property
     def payload_type(self) -> PayloadType:
         """Its number in the next-payload chain."""
@@ -183,6 +192,10 @@ class UnknownPayload(Payload):
 def build_identification(identification: Identification) -> bytes:
     """The body of an ID payload: RestOfIDPayload in the octets AUTH is taken from (§2.15)."""
     return identification_body.build(identification)
+
+
+def _cut(worded: Callable[[bytes], str], octets: bytes) -> str:
+    return worded(octets[:_SHOWN_OCTETS]) + ("..." if len(octets) > _SHOWN_OCTETS else "")
 
 
 def _load_delete(protocol: int, spi_octets: int, count: int, rest: bytes) -> Delete:

@@ -1,54 +1,45 @@
 """IANA's numbers for IKEv2 as open enumerations: an unknown code point keeps its number and prints.
 
 Rule 1: a member's name is the registry's, in capitals with underscores.
-Rule 2: every integer from 0 to the registry's limit is a value; what lies outside raises ValueError.
 Not here: what any of them means to a negotiation (crypto/, ike/).
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-from typing import Self
+from ikepy.wire.notify_types import NotifyType
+from ikepy.wire.open_enum import OpenByteEnum, OpenIntEnum
 
-
-class OpenIntEnum(IntEnum):
-    """An IntEnum of 16-bit code points that accepts numbers nobody has named yet."""
-
-    @classmethod
-    def limit(cls) -> int:
-        """The largest code point the field on the wire can hold."""
-        return 0xFFFF
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        if not isinstance(value, int) or not 0 <= value <= cls.limit():
-            return None
-        member = int.__new__(cls, value)
-        member._name_ = str(value)
-        member._value_ = value
-        return member
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the registry (as this file knows it) has a name for the number."""
-        return not self._name_.isdigit()
-
-    def __str__(self) -> str:
-        return self._name_ if self.is_known else f"{type(self).__name__}.{self._value_}"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}.{self._name_}"
-
-
-class OpenByteEnum(OpenIntEnum):
-    """The same for code points of one octet."""
-
-    @classmethod
-    def limit(cls) -> int:
-        return 0xFF
+__all__ = [
+    "TRANSFORM_IDS",
+    "AttributeType",
+    "AuthMethod",
+    "CertEncoding",
+    "CfgAttributeType",
+    "CfgType",
+    "EapCode",
+    "EapType",
+    "EncrId",
+    "EsnId",
+    "ExchangeType",
+    "HashAlgorithm",
+    "IdType",
+    "IntegId",
+    "KeMethod",
+    "NotifyType",
+    "OpenByteEnum",
+    "OpenIntEnum",
+    "PayloadType",
+    "PrfId",
+    "ProtocolId",
+    "TransformType",
+    "TsType",
+    "UnknownTransformId",
+]
 
 
 class ExchangeType(OpenByteEnum):
+    """Exchange types (RFC 7296 §3.1)."""
+
     IKE_SA_INIT = 34
     IKE_AUTH = 35
     CREATE_CHILD_SA = 36
@@ -59,6 +50,8 @@ class ExchangeType(OpenByteEnum):
 
 
 class PayloadType(OpenByteEnum):
+    """Next-payload types (RFC 7296 §3.2)."""
+
     NO_NEXT_PAYLOAD = 0
     SA = 33
     KE = 34
@@ -82,6 +75,8 @@ class PayloadType(OpenByteEnum):
 
 
 class ProtocolId(OpenByteEnum):
+    """Security protocol identifiers (RFC 7296 §3.3.1)."""
+
     NONE = 0
     IKE = 1
     AH = 2
@@ -89,6 +84,8 @@ class ProtocolId(OpenByteEnum):
 
 
 class TransformType(OpenByteEnum):
+    """Transform types (RFC 7296 §3.3.2, RFC 9370)."""
+
     ENCR = 1
     PRF = 2
     INTEG = 3
@@ -104,6 +101,8 @@ class TransformType(OpenByteEnum):
 
 
 class EncrId(OpenIntEnum):
+    """Encryption algorithms, transform type 1."""
+
     DES = 2
     TRIPLE_DES = 3
     NULL = 11
@@ -122,6 +121,8 @@ class EncrId(OpenIntEnum):
 
 
 class PrfId(OpenIntEnum):
+    """Pseudorandom functions, transform type 2."""
+
     HMAC_MD5 = 1
     HMAC_SHA1 = 2
     AES128_XCBC = 4
@@ -132,6 +133,8 @@ class PrfId(OpenIntEnum):
 
 
 class IntegId(OpenIntEnum):
+    """Integrity algorithms, transform type 3."""
+
     NONE = 0
     HMAC_MD5_96 = 1
     HMAC_SHA1_96 = 2
@@ -143,6 +146,8 @@ class IntegId(OpenIntEnum):
 
 
 class KeMethod(OpenIntEnum):
+    """Key exchange methods, transform type 4."""
+
     NONE = 0
     MODP_768 = 1
     MODP_1024 = 2
@@ -172,6 +177,8 @@ class KeMethod(OpenIntEnum):
 
 
 class EsnId(OpenIntEnum):
+    """Extended sequence numbers, transform type 5."""
+
     NO_ESN = 0
     ESN = 1
 
@@ -183,10 +190,13 @@ class AttributeType(OpenIntEnum):
 
     @classmethod
     def limit(cls) -> int:
+        """15 bits: the highest of the field is something else."""
         return 0x7FFF
 
 
 class IdType(OpenByteEnum):
+    """Identification types (RFC 7296 §3.5)."""
+
     ID_IPV4_ADDR = 1
     ID_FQDN = 2
     ID_RFC822_ADDR = 3
@@ -199,6 +209,8 @@ class IdType(OpenByteEnum):
 
 
 class CertEncoding(OpenByteEnum):
+    """Certificate encodings (RFC 7296 §3.6)."""
+
     PKCS7 = 1
     PGP = 2
     DNS_SIGNED_KEY = 3
@@ -216,6 +228,8 @@ class CertEncoding(OpenByteEnum):
 
 
 class AuthMethod(OpenByteEnum):
+    """Authentication methods (RFC 7296 §3.8)."""
+
     RSA_SIGNATURE = 1
     SHARED_KEY = 2
     DSS_SIGNATURE = 3
@@ -238,6 +252,8 @@ class HashAlgorithm(OpenIntEnum):
 
 
 class TsType(OpenByteEnum):
+    """Traffic selector types (RFC 7296 §3.13.1)."""
+
     TS_IPV4_ADDR_RANGE = 7
     TS_IPV6_ADDR_RANGE = 8
     TS_FC_ADDR_RANGE = 9
@@ -245,6 +261,8 @@ class TsType(OpenByteEnum):
 
 
 class CfgType(OpenByteEnum):
+    """Configuration types (RFC 7296 §3.15)."""
+
     CFG_REQUEST = 1
     CFG_REPLY = 2
     CFG_SET = 3
@@ -252,6 +270,8 @@ class CfgType(OpenByteEnum):
 
 
 class CfgAttributeType(OpenIntEnum):
+    """Configuration attributes (RFC 7296 §3.15.1), without the reserved bit."""
+
     INTERNAL_IP4_ADDRESS = 1
     INTERNAL_IP4_NETMASK = 2
     INTERNAL_IP4_DNS = 3
@@ -281,10 +301,13 @@ class CfgAttributeType(OpenIntEnum):
 
     @classmethod
     def limit(cls) -> int:
+        """15 bits: the highest of the field is something else."""
         return 0x7FFF
 
 
 class EapCode(OpenByteEnum):
+    """Codes of EAP packets (RFC 3748 §4)."""
+
     REQUEST = 1
     RESPONSE = 2
     SUCCESS = 3
@@ -292,6 +315,8 @@ class EapCode(OpenByteEnum):
 
 
 class EapType(OpenByteEnum):
+    """Types of EAP requests and responses (RFC 3748 §5)."""
+
     IDENTITY = 1
     NOTIFICATION = 2
     NAK = 3
@@ -306,102 +331,6 @@ class EapType(OpenByteEnum):
     MSCHAPV2 = 26
     AKA_PRIME = 50
     EXPANDED = 254
-
-
-class NotifyType(OpenIntEnum):
-    UNSUPPORTED_CRITICAL_PAYLOAD = 1
-    INVALID_IKE_SPI = 4
-    INVALID_MAJOR_VERSION = 5
-    INVALID_SYNTAX = 7
-    INVALID_MESSAGE_ID = 9
-    INVALID_SPI = 11
-    NO_PROPOSAL_CHOSEN = 14
-    INVALID_KE_PAYLOAD = 17
-    AUTHENTICATION_FAILED = 24
-    SINGLE_PAIR_REQUIRED = 34
-    NO_ADDITIONAL_SAS = 35
-    INTERNAL_ADDRESS_FAILURE = 36
-    FAILED_CP_REQUIRED = 37
-    TS_UNACCEPTABLE = 38
-    INVALID_SELECTORS = 39
-    UNACCEPTABLE_ADDRESSES = 40
-    UNEXPECTED_NAT_DETECTED = 41
-    USE_ASSIGNED_HOA = 42
-    TEMPORARY_FAILURE = 43
-    CHILD_SA_NOT_FOUND = 44
-    INVALID_GROUP_ID = 45
-    AUTHORIZATION_FAILED = 46
-    STATE_NOT_FOUND = 47
-    TS_MAX_QUEUE = 48
-    REGISTRATION_FAILED = 49
-    INITIAL_CONTACT = 16384
-    SET_WINDOW_SIZE = 16385
-    ADDITIONAL_TS_POSSIBLE = 16386
-    IPCOMP_SUPPORTED = 16387
-    NAT_DETECTION_SOURCE_IP = 16388
-    NAT_DETECTION_DESTINATION_IP = 16389
-    COOKIE = 16390
-    USE_TRANSPORT_MODE = 16391
-    HTTP_CERT_LOOKUP_SUPPORTED = 16392
-    REKEY_SA = 16393
-    ESP_TFC_PADDING_NOT_SUPPORTED = 16394
-    NON_FIRST_FRAGMENTS_ALSO = 16395
-    MOBIKE_SUPPORTED = 16396
-    ADDITIONAL_IP4_ADDRESS = 16397
-    ADDITIONAL_IP6_ADDRESS = 16398
-    NO_ADDITIONAL_ADDRESSES = 16399
-    UPDATE_SA_ADDRESSES = 16400
-    COOKIE2 = 16401
-    NO_NATS_ALLOWED = 16402
-    AUTH_LIFETIME = 16403
-    MULTIPLE_AUTH_SUPPORTED = 16404
-    ANOTHER_AUTH_FOLLOWS = 16405
-    REDIRECT_SUPPORTED = 16406
-    REDIRECT = 16407
-    REDIRECTED_FROM = 16408
-    TICKET_LT_OPAQUE = 16409
-    TICKET_REQUEST = 16410
-    TICKET_ACK = 16411
-    TICKET_NACK = 16412
-    TICKET_OPAQUE = 16413
-    LINK_ID = 16414
-    USE_WESP_MODE = 16415
-    ROHC_SUPPORTED = 16416
-    EAP_ONLY_AUTHENTICATION = 16417
-    CHILDLESS_IKEV2_SUPPORTED = 16418
-    QUICK_CRASH_DETECTION = 16419
-    IKEV2_MESSAGE_ID_SYNC_SUPPORTED = 16420
-    IPSEC_REPLAY_COUNTER_SYNC_SUPPORTED = 16421
-    IKEV2_MESSAGE_ID_SYNC = 16422
-    IPSEC_REPLAY_COUNTER_SYNC = 16423
-    SECURE_PASSWORD_METHODS = 16424
-    PSK_PERSIST = 16425
-    PSK_CONFIRM = 16426
-    ERX_SUPPORTED = 16427
-    IFOM_CAPABILITY = 16428
-    GROUP_SENDER = 16429
-    IKEV2_FRAGMENTATION_SUPPORTED = 16430
-    SIGNATURE_HASH_ALGORITHMS = 16431
-    CLONE_IKE_SA_SUPPORTED = 16432
-    CLONE_IKE_SA = 16433
-    PUZZLE = 16434
-    USE_PPK = 16435
-    PPK_IDENTITY = 16436
-    NO_PPK_AUTH = 16437
-    INTERMEDIATE_EXCHANGE_SUPPORTED = 16438
-    IP4_ALLOWED = 16439
-    IP6_ALLOWED = 16440
-    ADDITIONAL_KEY_EXCHANGE = 16441
-    USE_AGGFRAG = 16442
-    SUPPORTED_AUTH_METHODS = 16443
-    SA_RESOURCE_INFO = 16444
-    USE_PPK_INT = 16445
-    PPK_IDENTITY_KEY = 16446
-
-    @property
-    def is_error(self) -> bool:
-        """Whether the type lies in the error range, 0..16383 (RFC 7296 §3.10.1)."""
-        return self._value_ < 16384
 
 
 class UnknownTransformId(OpenIntEnum):

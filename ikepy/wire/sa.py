@@ -25,6 +25,10 @@ from ikepy.wire.registry import (
 
 MOST_PROPOSALS = 255
 MOST_TRANSFORMS = 255
+MOST_TRANSFORMS_IN_ALL = 512
+"Of all proposals together: Windows offers 48, a strongSwan that offers all it has about 60."
+MOST_ATTRIBUTES = 8
+"Of one transform: the RFC defines one."
 _FORMAT_TV = 0x8000
 _LAST, _MORE_TRANSFORMS, _MORE_PROPOSALS = 0, 3, 2
 _TRANSFORM_HEAD = 8
@@ -52,12 +56,18 @@ class Transform:
 
     @property
     def key_length_bits(self) -> int | None:
-        """The Key Length attribute, None where there is none."""
-        for attribute in self.attributes:
-            if attribute.type is AttributeType.KEY_LENGTH:
-                value = attribute.value
-                return value if isinstance(value, int) else int.from_bytes(value, "big")
-        return None
+        """The Key Length attribute; None where there are no attributes.
+
+        0, which no algorithm has, where there is anything else than one Key Length that is a number: a transform with
+        an attribute that is not understood is not acceptable (§3.3.6).
+        """
+        match self.attributes:
+            case ():
+                return None
+            case (Attribute(AttributeType.KEY_LENGTH, int(bits)),):
+                return bits
+            case _:
+                return 0
 
     def __str__(self) -> str:
         length = self.key_length_bits
@@ -112,7 +122,15 @@ def build_sa(proposals: tuple[Proposal, ...]) -> bytes:
 
 _proposal_head: Body[tuple[int, ...]] = Body(
     "proposal",
-    {"last": Octet, "reserved": Octet, "length": Number16, "number": Octet, "protocol": Octet, "spi": Octet, "count": Octet},
+    {
+        "last": Octet,
+        "reserved": Octet,
+        "length": Number16,
+        "number": Octet,
+        "protocol": Octet,
+        "spi": Octet,
+        "count": Octet,
+    },
     lambda **fields: tuple(fields.values()),
     lambda values: dict(zip(("last", "reserved", "length", "number", "protocol", "spi", "count"), values, strict=True)),
 )
@@ -132,15 +150,18 @@ _attribute_head: Body[tuple[int, ...]] = Body(
 
 def _parse_proposals(octets: bytes) -> tuple[Proposal, ...]:
     proposals: list[Proposal] = []
-    at = 0
+    at = transforms_in_all = 0
     while at < len(octets):
         if len(proposals) >= MOST_PROPOSALS:
             raise InvalidSyntax(f"more than {MOST_PROPOSALS} proposals")
-        (last, reserved, length, number, protocol, spi_octets, count), _ = _proposal_head.parse_first(octets[at:])
+        (last, reserved, length, number, protocol, spi_octets, count), _ = _proposal_head.parse_at(octets, at)
         inside = _inside("proposal", octets, at, length, _PROPOSAL_HEAD)
         _check_last("proposal", last, _MORE_PROPOSALS, is_last=at + length == len(octets))
         if spi_octets > len(inside):
             raise TruncatedMessage(f"proposal {number}: SPI of {spi_octets} octets, {len(inside)} octets left")
+        transforms_in_all += count
+        if transforms_in_all > MOST_TRANSFORMS_IN_ALL:
+            raise InvalidSyntax(f"more than {MOST_TRANSFORMS_IN_ALL} transforms in all")
         transforms = _parse_transforms(inside[spi_octets:], count)
         proposals.append(Proposal(number, ProtocolId(protocol), inside[:spi_octets], transforms, reserved))
         at += length
@@ -153,7 +174,7 @@ def _parse_transforms(octets: bytes, count: int) -> tuple[Transform, ...]:
     transforms: list[Transform] = []
     at = 0
     while at < len(octets):
-        (last, reserved1, length, kind, reserved2, number), _ = _transform_head.parse_first(octets[at:])
+        (last, reserved1, length, kind, reserved2, number), _ = _transform_head.parse_at(octets, at)
         inside = _inside("transform", octets, at, length, _TRANSFORM_HEAD)
         _check_last("transform", last, _MORE_TRANSFORMS, is_last=at + length == len(octets))
         identifier = transform_id(TransformType(kind), number)
@@ -170,8 +191,9 @@ def _parse_attributes(octets: bytes) -> tuple[Attribute, ...]:
     attributes: list[Attribute] = []
     at = 0
     while at < len(octets):
-        (kind, value), used = _attribute_head.parse_first(octets[at:])
-        at += used
+        if len(attributes) >= MOST_ATTRIBUTES:
+            raise InvalidSyntax(f"more than {MOST_ATTRIBUTES} attributes of a transform")
+        (kind, value), at = _attribute_head.parse_at(octets, at)
         if kind & _FORMAT_TV:
             attributes.append(Attribute(AttributeType(kind & ~_FORMAT_TV), value))
             continue
@@ -228,7 +250,9 @@ def _inside(what: str, octets: bytes, at: int, length: int, head: int) -> bytes:
 
 def _check_last(what: str, last: int, more: int, *, is_last: bool) -> None:
     if last != (_LAST if is_last else more):
-        raise InvalidSyntax(f"{what}: last substructure {last}, {'the last has 0' if is_last else f'others have {more}'}")
+        raise InvalidSyntax(
+            f"{what}: last substructure {last}, {'the last has 0' if is_last else f'others have {more}'}"
+        )
 
 
 _memory: Memory[tuple[Proposal, ...]] = Memory(_parse_proposals)

@@ -152,9 +152,7 @@ class CreateChildSaRequest:
         tsi, tsr = _at_most_one(message, TsI), _at_most_one(message, TsR)
         if (tsi is None) != (tsr is None):
             raise InvalidSyntax("one of TSi and TSr without the other")
-        return cls(
-            _one(message, Sa), _one(message, Nonce), _at_most_one(message, Ke), tsi, tsr, message.all(Notify)
-        )
+        return cls(_one(message, Sa), _one(message, Nonce), _at_most_one(message, Ke), tsi, tsr, message.all(Notify))
 
 
 @dataclass(frozen=True, slots=True)

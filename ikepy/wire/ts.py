@@ -6,7 +6,6 @@ Not here: narrowing (ike/narrowing.py).
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, ClassVar
@@ -23,7 +22,7 @@ OPAQUE = (0xFFFF, 0)
 MOST_SELECTORS = 255
 _HEAD = 4
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "ipv6-icmp", 132: "sctp"}
-_ADDRESSES: dict[TsType, type[IPv4Address] | type[IPv6Address]] = {
+_ADDRESSES: dict[TsType, type[IPv4Address | IPv6Address]] = {
     TsType.TS_IPV4_ADDR_RANGE: IPv4Address,
     TsType.TS_IPV6_ADDR_RANGE: IPv6Address,
 }
@@ -61,8 +60,8 @@ class TrafficSelector:
         return cls(kind, protocol, start_port, end_port, network.network_address, network.broadcast_address)
 
     def __str__(self) -> str:
-        prefixes = list(ipaddress.summarize_address_range(self.start, self.end))
-        where = str(prefixes[0]) if len(prefixes) == 1 else f"{self.start}-{self.end}"
+        prefix = _prefix_of(self.start, self.end)
+        where = f"{self.start}-{self.end}" if prefix is None else f"{self.start}/{prefix}"
         ports = (self.start_port, self.end_port)
         if not self.protocol and ports == ANY_PORT:
             return where
@@ -160,12 +159,20 @@ def _make_range(kind: TsType) -> Body[TrafficSelector]:
 _ranges = {kind: _make_range(kind) for kind in _ADDRESSES}
 
 
+def _prefix_of(start: IpAddress, end: IpAddress) -> int | None:
+    """How many bits all addresses of the range share, None where the range is no prefix."""
+    host_bits = (int(start) ^ int(end)).bit_length()
+    hosts = (1 << host_bits) - 1
+    is_prefix = not int(start) & hosts and int(end) & hosts == hosts
+    return start.max_prefixlen - host_bits if is_prefix else None
+
+
 def _parse(octets: bytes) -> tuple[tuple[Selector, ...], bytes]:
     count, reserved, rest = _payload.parse(octets)
     selectors: list[Selector] = []
     at = 0
     while at < len(rest):
-        (kind, protocol, length), _ = _head.parse_first(rest[at:])
+        (kind, protocol, length), _ = _head.parse_at(rest, at)
         if length < _HEAD or length > len(rest) - at:
             raise TruncatedMessage(f"traffic selector of length {length}, {len(rest) - at} octets left")
         inside = rest[at + _HEAD : at + length]

@@ -17,8 +17,8 @@ from ikepy.ipsec import ChildSaSpec, Mode, Owner, SaSpec, Spi
 from ikepy.trace.log import LoggingObserver, word_event
 from ikepy.wire.header import FLAG_INITIATOR, FLAG_RESPONSE, IkeHeader
 from ikepy.wire.message import Message
-from ikepy.wire.payloads import Identification, Nonce
 from ikepy.wire.notify import Notify
+from ikepy.wire.payloads import Identification, Nonce
 from ikepy.wire.registry import EncrId, ExchangeType, IdType, NotifyType, PayloadType, ProtocolId
 from ikepy.wire.ts import TrafficSelector
 
@@ -86,14 +86,14 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 def test_a_message_that_came_is_one_line(log: pytest.LogCaptureFixture) -> None:
     LoggingObserver().message_received(MESSAGE, 1284, PATH, repeat=False)
 
-    assert log.messages == ["7d0c…e1 < IKE_AUTH request 1, 1284 octets, 192.0.2.7:4500: No N(INITIAL_CONTACT)"]
+    assert log.messages == ["7d0c…e1 < IKE_AUTH request 1, 1284 octets, 192.0.2.7:4500: Ni N(INITIAL_CONTACT)"]
 
 
 def test_a_message_that_went_has_the_same_words_in_the_same_order(log: pytest.LogCaptureFixture) -> None:
     response = replace(MESSAGE, header=replace(HEADER, flags=FLAG_RESPONSE))
     LoggingObserver().message_sent(response, 80, PATH, repeat=True)
 
-    assert log.messages == ["7d0c…e1 > IKE_AUTH response 1, 80 octets, 192.0.2.7:4500 (repeat): No N(INITIAL_CONTACT)"]
+    assert log.messages == ["7d0c…e1 > IKE_AUTH response 1, 80 octets, 192.0.2.7:4500 (repeat): Nr N(INITIAL_CONTACT)"]
 
 
 def test_messages_are_not_worded_when_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
