@@ -1,4 +1,4 @@
-"""One daemon a run directory: its lock, its process number, and where its control socket is.
+"""One daemon a run directory and range of request IDs: locks, its process number, where its control socket is.
 
 Rule 1: the lock is flock's: it ends with the process, however that ends, so nothing is ever "stale".
 Rule 2: the directory is its owner's alone (0700), since who may write to the control socket is root in effect.
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
+import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ikepy.daemon.errors import StartupError
@@ -20,6 +22,7 @@ RUN_DIRECTORIES = Path("/run/ikepy")
 CONTROL_SOCKET = "control.sock"
 _LOCK = "lock"
 _PID = "pid"
+_PEER_CREDENTIALS = struct.Struct("=iII")
 _LOCK_TRIES = 3
 _LOCK_WAIT_SECONDS = 0.02
 
@@ -67,6 +70,36 @@ def held(run_directory: Path) -> Iterator[Path]:
         _remove(run_directory)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def request_ids_held(base: int) -> Iterator[None]:
+    """Make a range of request IDs ours in this network namespace, since what carries one is taken for ours.
+
+    The lock is an abstract Unix socket: those belong to a network namespace, as the kernel's IPsec tables do.
+
+    Raises StartupError that names the process that has them.
+    """
+    name = f"\0ikepy/request-ids/{base:x}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
+        try:
+            lock.bind(name)
+        except OSError as error:
+            pid = _pid_listening(name)
+            raise StartupError(
+                "another ikepy daemon runs in this network namespace" + (f", process {pid}" if pid is not None else ""),
+                "stop it first, or give this one other listen, port, port_nat_t and reqid_base under [daemon]",
+            ) from error
+        lock.listen(1)
+        yield
+
+
+def _pid_listening(name: str) -> int | None:
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as asking:
+        asking.connect(name)
+        octets = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER_CREDENTIALS.size)
+        return int(_PEER_CREDENTIALS.unpack(octets)[0])
+    return None
 
 
 def _lock(descriptor: int, run_directory: Path) -> None:

@@ -7,13 +7,12 @@ Not here: what happens to the path later (ike/nat.py), the routing table (kernel
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from typing import Protocol
 
 import trio
 
-from ikepy.config.model import AddressPatternKind, Config, ConnectionConfig
+from ikepy.config.model import AddressPattern, AddressPatternKind, Config, ConnectionConfig
 from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.errors import PeerUnknown
 from ikepy.ipsec import IpAddress
@@ -40,11 +39,12 @@ async def resolve_path(config: Config, connection_name: str, links: FindsSources
     if connection is None:
         raise PeerUnknown(f"no connection is called {connection_name}")
     looked_at: list[str] = []
-    async for remote in _remote_addresses(connection, looked_at):
-        local = await _local_address(config, connection, remote, links)
-        if local is not None:
-            return _path(config, connection, local, remote)
-        looked_at.append(f"no route and local address for {remote}")
+    for pattern in connection.remote_addrs:
+        for remote in await _addresses_of(pattern, looked_at):
+            local = await _local_address(config, connection, remote, links)
+            if local is not None:
+                return _path(config, connection, local, remote)
+            looked_at.append(f"no route and local address for {remote}")
     raise PeerUnknown(f"connection {connection.name} cannot be initiated: " + _why_not(looked_at))
 
 
@@ -63,16 +63,16 @@ def _path(config: Config, connection: ConnectionConfig, local: IpAddress, remote
     )
 
 
-async def _remote_addresses(connection: ConnectionConfig, looked_at: list[str]) -> AsyncIterator[IpAddress]:
-    for pattern in connection.remote_addrs:
-        if pattern.single is not None:
-            yield pattern.single
-        elif pattern.kind is AddressPatternKind.NAME and pattern.name is not None:
-            found = await _resolve(pattern.name)
-            if not found:
-                looked_at.append(f"the name {pattern.name} does not resolve")
-            for address in found:
-                yield address
+async def _addresses_of(pattern: AddressPattern, looked_at: list[str]) -> list[IpAddress]:
+    """The addresses a pattern stands for, as far as they can be counted; a name is resolved."""
+    if pattern.single is not None:
+        return [pattern.single]
+    if pattern.kind is not AddressPatternKind.NAME or pattern.name is None:
+        return []
+    found = await _resolve(pattern.name)
+    if not found:
+        looked_at.append(f"the name {pattern.name} does not resolve")
+    return found
 
 
 async def _resolve(name: str) -> list[IpAddress]:

@@ -26,7 +26,7 @@ from ikepy.crypto.entropy import Entropy, SystemEntropy
 from ikepy.daemon.clock import Clock, boottime
 from ikepy.daemon.driver import Driver
 from ikepy.daemon.errors import StartupError
-from ikepy.daemon.instance import CONTROL_SOCKET, held
+from ikepy.daemon.instance import CONTROL_SOCKET, held, request_ids_held
 from ikepy.daemon.operator import Operator, Publisher
 from ikepy.daemon.performer import Performer
 from ikepy.daemon.starter import start_children
@@ -34,7 +34,8 @@ from ikepy.daemon.udp import open_sockets
 from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.observer import Observer
-from ikepy.kernel.interface import Kernel, KernelUnavailable
+from ikepy.kernel.interface import REQID_BASE, REQID_COUNT, Kernel, KernelUnavailable
+from ikepy.kernel.links import ROUTE_TABLE
 from ikepy.kernel.xfrm import XfrmKernel
 from ikepy.trace.handlers import logging_to
 from ikepy.trace.keylog import KeylogObserver
@@ -50,6 +51,7 @@ DRAINING_SECONDS = 0.5
 CLEANING_SECONDS = 2.0
 """How long an end waits for the kernel."""
 _LOOK_SECONDS = 0.02
+_ROUTE_TABLES = 40
 
 OpenKernel = Callable[[Config, Entropy], AbstractAsyncContextManager[Kernel]]
 """Opens the kernel: the real one, or one in memory for a test."""
@@ -129,16 +131,16 @@ async def run(
     entropy = entropy if entropy is not None else SystemEntropy()
     with held(run_directory):
         async with (open_kernel or open_xfrm)(config, entropy) as kernel:
-            left = await kernel.remove_leftovers()
-            if left:
-                _log.warning("%d states and policies of an earlier daemon are removed", left)
             await _Daemon(config, credentials, run_directory, kernel, entropy, clock).live(stop, task_status)
     _log.info("ended")
 
 
 def open_xfrm(config: Config, entropy: Entropy) -> AbstractAsyncContextManager[Kernel]:
-    """Open the kernel of this host."""
-    return XfrmKernel.open(entropy, reqid_base=config.daemon.reqid_base)
+    """Open the kernel of this host; what an earlier daemon left there stays until we know that it is gone."""
+    base = config.daemon.reqid_base
+    # Daemons side by side in one network namespace differ in their request IDs, and so in their routing tables.
+    table = ROUTE_TABLE + (base - REQID_BASE) // REQID_COUNT % _ROUTE_TABLES
+    return XfrmKernel.open(entropy, base, route_table=table, keep_leftovers=True)
 
 
 class _Daemon:
@@ -163,7 +165,14 @@ class _Daemon:
 
     async def live(self, stop: Stop, task_status: trio.TaskStatus[Operator]) -> None:
         """From open sockets to closed ones, and to a kernel without anything of ours."""
-        with open_sockets(self._config, self._kernel) as sockets:
+        with (
+            open_sockets(self._config, self._kernel) as sockets,
+            request_ids_held(self._config.daemon.reqid_base),
+        ):
+            # Only now is it certain that no daemon of ours lives whose states these are.
+            left = await self._kernel.remove_leftovers()
+            if left:
+                _log.warning("%d states, policies and routes of an earlier daemon are removed", left)
             try:
                 async with trio.open_nursery() as nursery:
                     driver = Driver(

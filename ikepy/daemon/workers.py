@@ -15,7 +15,7 @@ import trio
 Result = TypeVar("Result")
 
 
-class WorkersBusy(Exception):  # noqa: N818 - it says what is
+class WorkersBusy(Exception):
     """As much work waits as may wait."""
 
 

@@ -34,7 +34,7 @@ def run(*command: str) -> str:
 def attempt(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run a command that may fail."""
     try:
-        return subprocess.run(  # noqa: S603 - a list of words, no shell
+        return subprocess.run(
             command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as late:

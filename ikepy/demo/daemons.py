@@ -49,7 +49,7 @@ def running(gateway: Gateway, conf: Path, scratch: Path) -> Iterator[Daemon]:
     log = scratch / f"{gateway.name}.log"
     command = (sys.executable, "-m", "ikepy", "--conf", str(conf), "--run-dir", str(run_directory))
     with log.open("wb") as stderr:
-        process = subprocess.Popen(  # noqa: S603 - a list of words, no shell
+        process = subprocess.Popen(
             gateway.inside(*command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

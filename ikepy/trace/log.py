@@ -78,7 +78,7 @@ class LoggingObserver:
             path.remote.address,
         )
 
-    def decided(self, spi_i: bytes, spi_r: bytes, decision: str, *, warning: bool = False) -> None:
+    def decided(self, spi_i: bytes, spi_r: bytes, decision: str, *, warning: bool = False) -> None:  # noqa: ARG002
         """One line at DEBUG, or at WARNING."""
         if not warning:
             self._log.debug("%s%s", _prefix(spi_i), decision)
@@ -86,7 +86,14 @@ class LoggingObserver:
             self._say_left_out(self._failures, "warnings")
             self._log.warning("%s%s", _prefix(spi_i), decision)
 
-    def keys_derived(self, spi_i: bytes, spi_r: bytes, keys: dict[str, Secret], encr: str, integ: str) -> None:
+    def keys_derived(
+        self,
+        spi_i: bytes,
+        spi_r: bytes,  # noqa: ARG002
+        keys: dict[str, Secret],  # noqa: ARG002
+        encr: str,
+        integ: str,
+    ) -> None:
         """Say that there are keys, and no more."""
         self._log.debug("%s keys derived: %s, %s", short_spi(spi_i), encr, integ)
 

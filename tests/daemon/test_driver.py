@@ -67,7 +67,7 @@ def drive(
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             now = clock if clock is not None else trio.current_time
-            driver = Driver(cast(Endpoint, endpoint), world, world, nursery, now, world.publish)
+            driver = Driver(cast("Endpoint", endpoint), world, world, nursery, now, world.publish)
             nursery.start_soon(driver.keep_time)
             await play(driver)
             nursery.cancel_scope.cancel()
@@ -102,7 +102,11 @@ def test_a_timeout_comes_when_the_endpoint_wants_it() -> None:
         return []
 
     endpoint.on_timeout = on_timeout
-    drive(endpoint, lambda _driver: trio.sleep(60))
+
+    async def play(_driver: Driver) -> None:
+        await trio.sleep(60)
+
+    drive(endpoint, play)
 
     assert [round(now, 3) for _, _, now in endpoint.inputs] == [20.0, 21.5]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ikepy.daemon.errors import StartupError
-from ikepy.daemon.instance import CONTROL_SOCKET, held, run_directory_of, running_pid
+from ikepy.daemon.instance import CONTROL_SOCKET, held, request_ids_held, run_directory_of, running_pid
 
 
 def test_the_run_directory_is_named_after_the_configuration() -> None:
@@ -56,4 +56,16 @@ def test_a_directory_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None
     (tmp_path / "file").touch()
 
     with pytest.raises(StartupError, match="--run-dir"), held(tmp_path / "file" / "run"):
+        pass
+
+
+def test_request_ids_of_a_network_namespace_are_one_daemons() -> None:
+    with (
+        request_ids_held(0x7000_0000),
+        request_ids_held(0x7001_0000),
+        pytest.raises(StartupError, match=rf"process {os.getpid()}.*reqid_base"),
+        request_ids_held(0x7000_0000),
+    ):
+        pass
+    with request_ids_held(0x7000_0000):
         pass

@@ -62,7 +62,7 @@ class SlowKernel:
 class Credentials:
     """Does what the test says for whatever is asked, and remembers in which thread."""
 
-    work: Callable[[], object] = lambda: frozenset[str]()
+    work: Callable[[], object] = frozenset[str]
     threads: list[int] = field(default_factory=list)
 
     def find_trusting_connections(self, effect: FindTrustingConnections) -> object:
@@ -94,8 +94,8 @@ def perform(
     async def main() -> None:
         performer = Performer(
             Config(),
-            cast(AuthService, auth or Credentials()),
-            cast(Kernel, kernel or SlowKernel()),
+            cast("AuthService", auth or Credentials()),
+            cast("Kernel", kernel or SlowKernel()),
             NoRoutes(),
             SystemEntropy(),
         )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import cast
 
 import trio
 import trio.testing
 
-from ikepy.config.model import ChildConfig, Config, ConnectionConfig, LocalAuthConfig, RemoteAuthConfig, StartAction
-from ikepy.config.model import AuthKind
+from ikepy.config.model import (
+    AuthKind,
+    ChildConfig,
+    Config,
+    ConnectionConfig,
+    LocalAuthConfig,
+    RemoteAuthConfig,
+    StartAction,
+)
 from ikepy.daemon.api import DaemonApi, InitiateOutcome
 from ikepy.daemon.starter import start_children
 
@@ -46,7 +54,7 @@ def make_config(children: dict[str, StartAction]) -> Config:
 
 
 def run_starter(daemon: Reluctant) -> None:
-    trio.run(start_children, cast(DaemonApi, daemon), clock=trio.testing.MockClock(autojump_threshold=0))
+    trio.run(start_children, cast("DaemonApi", daemon), clock=trio.testing.MockClock(autojump_threshold=0))
 
 
 def test_only_children_with_start_action_start_are_initiated() -> None:
@@ -63,7 +71,7 @@ def test_a_child_is_tried_again_after_1_2_4_seconds_until_it_is_up() -> None:
     run_starter(daemon)
 
     instants = [at for _, at in daemon.tried]
-    assert [round(later - earlier) for earlier, later in zip(instants, instants[1:], strict=False)] == [1, 2, 4]
+    assert [round(later - earlier) for earlier, later in pairwise(instants)] == [1, 2, 4]
 
 
 def test_the_wait_grows_no_longer_than_a_minute() -> None:

@@ -182,9 +182,8 @@ def test_a_listen_address_that_does_not_exist_yet_can_be_bound() -> None:
 
 def test_a_taken_port_is_named_with_whoever_has_it() -> None:
     config = make_config("127.0.0.1")
-    with open_sockets(config, NoKernel()):
-        with pytest.raises(StartupError) as refused, open_sockets(config, NoKernel()):
-            pass
+    with open_sockets(config, NoKernel()), pytest.raises(StartupError) as refused, open_sockets(config, NoKernel()):
+        pass
 
     assert f"UDP port {config.daemon.port} of 127.0.0.1 is taken by" in str(refused.value)
     assert "(process " in str(refused.value)
