@@ -2,7 +2,7 @@
 
     gate.example, @gate.example    ID_FQDN          user@example       ID_RFC822_ADDR
     192.0.2.1, 2001:db8::1         an address       @#0a0b0c           ID_KEY_ID, octets in hexadecimal
-    C=DE, O=Example, CN=gate       ID_DER_ASN1_DN   fqdn: email: ipv4: ipv6: asn1dn: asn1gn: keyid:   the type, then the value
+    C=DE, O=Example, CN=gate       ID_DER_ASN1_DN   fqdn: email: ipv4: ipv6: asn1dn: keyid:   type and value
 
 Rule 1: two identities are the same by the rules of their type (RFC 5280 §7), and never across types.
 Rule 2: in a pattern `*` stands for any octets; in a name for any text inside one value, and never for a part of it.
@@ -71,7 +71,7 @@ def parse_identity_pattern(text: str) -> IdentityPattern:
     return _guess(text)
 
 
-def format_identity(identification: Identification) -> str:
+def format_identity(identification: Identification) -> str:  # noqa: PLR0911 - one return for each type
     """Write an identity as text that parse_identity reads; what cannot be shown is hexadecimal."""
     kind, octets = identification.type, identification.octets
     match kind:
@@ -160,7 +160,7 @@ def _format_text(kind: IdType, octets: bytes) -> str:
 # -- reading text ---------------------------------------------------------------------------------------------------
 
 
-def _guess(text: str) -> IdentityPattern:
+def _guess(text: str) -> IdentityPattern:  # noqa: PLR0911 - one return for each form
     """Read text without a type before it."""
     if text.startswith("@#"):
         return IdentityPattern(Identification(IdType.ID_KEY_ID, _octets(text[2:])))
@@ -181,7 +181,7 @@ def _guess(text: str) -> IdentityPattern:
 
 def _host(text: str) -> IdentityPattern:
     if not _HOST.fullmatch(text):
-        raise ValueError(f"'{text}' is no identity; write gate.example, user@example, an address, or C=DE, O=..., CN=...")
+        raise ValueError(f"'{text}' is no identity; write gate.example, user@example, an address, or C=DE, CN=gate")
     return IdentityPattern(Identification(IdType.ID_FQDN, text.encode("ascii")), "*" in text)
 
 

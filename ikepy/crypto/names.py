@@ -136,14 +136,14 @@ def fold_rdn(rdn: Rdn) -> frozenset[tuple[str, str | tuple[int, bytes]]]:
 
 def parse_name(der: bytes) -> Name:
     """Read a DER Name; raises ValueError where anything is wrong with it, one octet too few or too many included."""
-    contents, rest = _take(der, _SEQUENCE, "name")
+    contents, rest = take_element(der, _SEQUENCE, "name")
     if rest:
         raise ValueError(f"{len(rest)} octets after the name")
-    name = []
+    name: list[Rdn] = []
     while contents:
         if len(name) == MOST_RDNS:
             raise ValueError(f"name of more than {MOST_RDNS} parts")
-        members, contents = _take(contents, _SET, "part of the name")
+        members, contents = take_element(contents, _SET, "part of the name")
         name.append(tuple(_attributes(members)))
     return tuple(name)
 
@@ -165,18 +165,18 @@ def _attributes(members: bytes) -> Iterator[NameAttribute]:
     if not members:
         raise ValueError("part of the name without an attribute")
     while members:
-        attribute, members = _take(members, _SEQUENCE, "attribute")
-        oid, value = _take(attribute, _OID, "attribute type")
+        attribute, members = take_element(members, _SEQUENCE, "attribute")
+        oid, value = take_element(attribute, _OID, "attribute type")
         if not value:
             raise ValueError("attribute without a value")
-        octets, rest = _take(value, value[0], "attribute value")
+        octets, rest = take_element(value, value[0], "attribute value")
         if rest:
             raise ValueError(f"{len(rest)} octets after an attribute's value")
         yield NameAttribute(_parse_oid(oid), value[0], octets)
 
 
-def _take(der: bytes, tag: int, what: str) -> tuple[bytes, bytes]:
-    """The contents of the first element, which must have that tag, and what follows it."""
+def take_element(der: bytes, tag: int, what: str) -> tuple[bytes, bytes]:
+    """The contents of the first DER element, which must have that tag, and what follows it; raises ValueError."""
     if len(der) < 2 or der[0] != tag or tag & 0x1F == 0x1F:  # noqa: PLR2004 - tag and length
         raise ValueError(f"no {what} where one must be")
     length, start = der[1], 2
@@ -255,9 +255,9 @@ def _escape(text: str) -> str:
 
 
 def read_name(text: str) -> WrittenName:
-    """Read a name from text: "C=DE, O=Example, CN=gate", or "/C=DE/O=Example/CN=gate"; raises ValueError with a remedy.
+    r"""Read a name from text: "C=DE, O=Example, CN=gate" or "/C=DE/O=Example"; raises ValueError with a remedy.
 
-    `+` joins attributes of one part, `\\` escapes, a value may stand in double quotes; `#` begins a value in DER.
+    `+` joins attributes of one part, `\` escapes, a value may stand in double quotes; `#` begins a value in DER.
     """
     separator = "/" if text.startswith("/") else ","
     reader = _Reader(text.removeprefix("/"), separator)
@@ -381,7 +381,7 @@ def _attribute_from_text(oid: str, text: str) -> NameAttribute:
 
 
 def _attribute_from_der(oid: str, der: bytes) -> NameAttribute:
-    octets, rest = _take(der, der[0], "value in a name")
+    octets, rest = take_element(der, der[0], "value in a name")
     if rest:
         raise ValueError(f"{len(rest)} octets after a value in a name")
     return NameAttribute(oid, der[0], octets)

@@ -1,0 +1,194 @@
+"""All keys, certificates and trust anchors of a configuration, loaded and checked before anything is opened.
+
+Rule 1: what loads can be used: each of our keys belongs to its certificate, each trust anchor is a CA's.
+Rule 2: what cannot be used is a CredentialError; what a peer will probably refuse is a warning.
+Rule 3: private keys live here and in service.py, and nowhere else.
+Not here: reading files (files.py), pre-shared keys (the configuration holds them), judging peers (peer.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ikepy.auth.certificate import Certificate
+from ikepy.auth.files import CredentialError, load_certificates, load_private_key, load_private_key_file
+from ikepy.auth.rules import weakness_of
+from ikepy.config.identities import format_identity, same_identity
+from ikepy.config.model import AuthKind, Config, ConnectionConfig, ExtendedKeyUsage, PrivateKeyConfig
+from ikepy.crypto.signature import PrivateKey, PublicKey
+
+__all__ = ["CredentialError", "Credentials", "LocalCredential", "Trust", "load_credentials"]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCredential:
+    """What we prove ourselves with on a connection.
+
+    chain   our certificate, then the CAs above it as far as we have them, without a self-signed root
+    """
+
+    key: PrivateKey = field(repr=False)
+    chain: tuple[Certificate, ...]
+
+    @property
+    def certificate(self) -> Certificate:
+        """Our own."""
+        return self.chain[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom a connection believes: CAs, and certificates that are trusted as they are."""
+
+    anchors: tuple[Certificate, ...] = ()
+    pinned: tuple[Certificate, ...] = ()
+    purposes: tuple[ExtendedKeyUsage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What was loaded, by the name of the connection; a connection that has only a PSK is in neither.
+
+    warnings   one sentence each, for the operator
+    """
+
+    local: dict[str, LocalCredential] = field(default_factory=dict)
+    trust: dict[str, Trust] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def load_credentials(config: Config, now: datetime | None = None) -> Credentials:
+    """Load the credentials of all connections; raises CredentialError.
+
+    now   UTC, for warnings of certificates that are not valid; None is the clock's
+    """
+    now = now or datetime.now(UTC)
+    keys = _Keys(config.private_keys)
+    local: dict[str, LocalCredential] = {}
+    trust: dict[str, Trust] = {}
+    warnings: list[str] = []
+    for connection in config.connections:
+        if connection.local.auth is AuthKind.PUBKEY:
+            local[connection.name] = _load_local(connection, keys)
+            warnings += _local_warnings(connection, local[connection.name], now)
+        if connection.remote.auth is AuthKind.PUBKEY:
+            trust[connection.name] = _load_trust(connection)
+            warnings += _trust_warnings(connection, trust[connection.name], now)
+    return Credentials(local, trust, tuple(warnings))
+
+
+class _Keys:
+    """The private keys under `secrets`, each loaded once."""
+
+    def __init__(self, configured: Sequence[PrivateKeyConfig]) -> None:
+        self._passphrases = {key.file.resolve(): key.passphrase for key in configured if key.file is not None}
+        self._loaded = [self._load(key) for key in configured]
+
+    def of_file(self, file: Path) -> PrivateKey:
+        """The key of a file, opened with the passphrase `secrets` has for that file."""
+        return load_private_key_file(file, self._passphrases.get(file.resolve()))
+
+    def fitting(self, public_key: PublicKey) -> PrivateKey | None:
+        """The key under `secrets` that belongs to a public key."""
+        return next((key for key in self._loaded if _belong(key, public_key)), None)
+
+    @staticmethod
+    def _load(key: PrivateKeyConfig) -> PrivateKey:
+        if key.file is not None:
+            return load_private_key_file(key.file, key.passphrase)
+        pem = key.pem.reveal() if key.pem is not None else b""
+        return load_private_key(pem, key.passphrase, f"secrets.{key.name}")
+
+
+def _load_local(connection: ConnectionConfig, keys: _Keys) -> LocalCredential:
+    local = connection.local
+    if not local.certs:
+        raise CredentialError(
+            f"connections.{connection.name}.local", 'auth = "pubkey" without a certificate', 'add certs = "FILE"'
+        )
+    file = local.certs[0]
+    certificate, *others = [certificate for each in local.certs for certificate in load_certificates(each)]
+    if local.key is None:
+        key = keys.fitting(certificate.public_key)
+        if key is None:
+            raise CredentialError(
+                file, f"no private key under secrets belongs to certificate {certificate}", 'add key = "FILE"'
+            )
+    else:
+        key = keys.of_file(local.key)
+    if not _belong(key, certificate.public_key):
+        fitting = next((other for other in others if _belong(key, other.public_key)), None)
+        remedy = f"put certificate {fitting} first in certs" if fitting else "name the key it was made with"
+        raise CredentialError(
+            local.key or file, f"the key does not belong to certificate {certificate} of {file}", remedy
+        )
+    weakness = weakness_of(certificate.public_key)
+    if weakness:
+        raise CredentialError(file, weakness, "make a new key, for instance: openssl genpkey -algorithm ed25519")
+    return LocalCredential(key, _order(certificate, others))
+
+
+def _load_trust(connection: ConnectionConfig) -> Trust:
+    remote = connection.remote
+    anchors = []
+    for file in remote.cacerts:
+        for certificate in load_certificates(file):
+            if not certificate.is_ca:
+                remedy = "move it to certs to trust just this one, or name its CA"
+                raise CredentialError(file, f"certificate {certificate} is no CA's (basicConstraints)", remedy)
+            anchors.append(certificate)
+    pinned = [certificate for file in remote.certs for certificate in load_certificates(file)]
+    return Trust(tuple(dict.fromkeys(anchors)), tuple(dict.fromkeys(pinned)), remote.eku)
+
+
+def _order(certificate: Certificate, others: Sequence[Certificate]) -> tuple[Certificate, ...]:
+    """Our certificate and the CAs above it; a root is the peer's to have."""
+    chain = [certificate]
+    while not chain[-1].is_self_issued:
+        issuer = next((o for o in others if o.subject_der == chain[-1].issuer_der and o not in chain), None)
+        if issuer is None or issuer.is_self_issued:
+            break
+        chain.append(issuer)
+    return tuple(chain)
+
+
+def _belong(key: PrivateKey, public_key: PublicKey) -> bool:
+    """Whether a private and a public key are one pair."""
+    return _spki(key.public_key()) == _spki(public_key)
+
+
+def _spki(key: PublicKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _local_warnings(connection: ConnectionConfig, local: LocalCredential, now: datetime) -> Iterator[str]:
+    place = f"connections.{connection.name}.local"
+    for certificate in local.chain:
+        yield from _validity_warnings(place, certificate, now)
+    identity = connection.local.id
+    if identity is not None and not any(same_identity(identity, each) for each in local.certificate.identities()):
+        yield (
+            f"{place}: id {format_identity(identity)} is not in certificate {local.certificate}, and peers that look "
+            "refuse us; leave out id, or have it put into subjectAltName"
+        )
+
+
+def _trust_warnings(connection: ConnectionConfig, trust: Trust, now: datetime) -> Iterator[str]:
+    place = f"connections.{connection.name}.remote"
+    for certificate in (*trust.anchors, *trust.pinned):
+        yield from _validity_warnings(place, certificate, now)
+
+
+def _validity_warnings(place: str, certificate: Certificate, now: datetime) -> Iterator[str]:
+    if now > certificate.not_after:
+        yield f"{place}: certificate {certificate} expired {certificate.not_after:%Y-%m-%d %H:%M} UTC; renew it"
+    if now < certificate.not_before:
+        yield (
+            f"{place}: certificate {certificate} is not valid before {certificate.not_before:%Y-%m-%d %H:%M} UTC; "
+            "is this host's clock right?"
+        )
