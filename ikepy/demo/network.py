@@ -39,11 +39,15 @@ def make_gateways(pid: int) -> tuple[Gateway, Gateway]:
     )
 
 
+def need_root() -> None:
+    """Raise DemoError unless we are root."""
+    if os.geteuid() != 0:
+        raise DemoError("network namespaces and IPsec need root: run it again with sudo")
+
+
 @contextmanager
 def two_networks() -> Iterator[tuple[Gateway, Gateway]]:
     """Put both gateways up, and take them down whatever happens; raises DemoError."""
-    if os.geteuid() != 0:
-        raise DemoError("network namespaces and IPsec need root: run it again with sudo")
     left, right = make_gateways(os.getpid())
     try:
         _put_up(left, right)

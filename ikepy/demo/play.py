@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from types import FrameType
 
+import trio
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +26,9 @@ from rich.text import Text
 from ikepy.demo.commands import DemoError, attempt, need
 from ikepy.demo.daemons import Daemon, await_words, end, running
 from ikepy.demo.kernel_view import kernel_states
-from ikepy.demo.network import Gateway, two_networks
+from ikepy.demo.network import Gateway, need_root, two_networks
+from ikepy.kernel.interface import KernelUnavailable
+from ikepy.kernel.probe import require_esp
 
 PINGS = 5
 _SAMPLES = ("left.conf", "right.conf")
@@ -71,6 +74,8 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _play(console: Console) -> None:
     need("ip", "ping")
+    need_root()
+    _need_esp()
     with tempfile.TemporaryDirectory(prefix="ikepy-demo-") as directory, two_networks() as (left, right):
         scratch = Path(directory)
         _write_samples(scratch)
@@ -94,6 +99,13 @@ def _show_tunnel(console: Console, left: Daemon, right: Daemon) -> None:
     _show_end(console, left, right)
 
 
+def _need_esp() -> None:
+    try:
+        trio.run(require_esp)
+    except KernelUnavailable as unavailable:
+        raise DemoError(str(unavailable)) from unavailable
+
+
 def _write_samples(scratch: Path) -> None:
     """Copy the packaged configurations, beside a secret that nobody has used before."""
     for name in _SAMPLES:
@@ -113,7 +125,9 @@ def _show_networks(console: Console, left: Gateway, right: Gateway) -> None:
     console.print(_PICTURE)
     if _ping(left, right, count=1):
         raise DemoError(f"{right.inner} answers before there is a tunnel: is another VPN running?")
-    console.print(f"  Without a tunnel the networks do not reach each other: no answer from {right.inner}.")
+    console.print(
+        f"  Without a tunnel the networks do not reach each other: {right.inner} does not answer.", soft_wrap=True
+    )
 
 
 def _show_negotiation(console: Console, left: Daemon, right: Daemon) -> None:
@@ -152,14 +166,16 @@ def _show_status(console: Console, *daemons: Daemon) -> None:
 
 def _show_kernel(console: Console, left: Gateway, right: Gateway) -> None:
     _scene(console, 5, "What the kernel counted (`ip -s xfrm state`)")
-    table = Table("gateway", "from", "to", "SPI", "cipher", "packets", "octets", box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 1))
+    for heading in ("  gateway", "from", "to", "SPI", "cipher", "packets", "octets"):
+        table.add_column(heading, no_wrap=True)
     for gateway in (left, right):
         states = kernel_states(gateway)
         if sum(state.packets >= PINGS for state in states) < len((left, right)):
             raise DemoError(f"the kernel of {gateway.name} did not count the pings: they did not go through the tunnel")
         for state in states:
             table.add_row(
-                gateway.name,
+                f"  {gateway.name}",
                 *(state.source, state.destination, state.spi, state.cipher, str(state.packets), str(state.octets)),
             )
     console.print(table)
