@@ -76,23 +76,27 @@ def get_encr(id: EncrId, key_length_bits: int | None) -> Encr:  # noqa: A002
 
 def supported_encrs() -> dict[EncrId, tuple[int | None, ...]]:
     """The ciphers there are, with their key lengths in bits (None: no Key Length attribute)."""
-    return {id: family.key_bits for id, family in _FAMILIES.items()}
+    return {number: family.key_bits for number, family in _FAMILIES.items()}
 
 
 class _Cbc:
-    def __init__(self, algorithm: type[algorithms.AES] | type[TripleDES], key: bytes) -> None:
+    def __init__(self, algorithm: type[algorithms.AES | TripleDES], key: bytes) -> None:
         self._algorithm = algorithm(key)
 
     def seal(self, iv: bytes, plaintext: bytes, aad: bytes = b"") -> bytes:
+        _refuse_associated(aad)
         encryptor = Cipher(self._algorithm, modes.CBC(iv)).encryptor()
         return encryptor.update(plaintext) + encryptor.finalize()
 
     def open(self, iv: bytes, ciphertext: bytes, aad: bytes = b"") -> bytes:
-        decryptor = Cipher(self._algorithm, modes.CBC(iv)).decryptor()
+        _refuse_associated(aad)
         try:
+            decryptor = Cipher(self._algorithm, modes.CBC(iv)).decryptor()
             return decryptor.update(ciphertext) + decryptor.finalize()
         except ValueError as error:
-            raise IntegrityError(f"ciphertext of {len(ciphertext)} octets is no whole number of blocks") from error
+            raise IntegrityError(
+                f"IV of {len(iv)} and ciphertext of {len(ciphertext)} octets are no whole number of blocks"
+            ) from error
 
 
 class _Ctr:
@@ -102,10 +106,15 @@ class _Ctr:
         self._algorithm, self._salt = algorithms.AES(key[:-4]), key[-4:]
 
     def seal(self, iv: bytes, plaintext: bytes, aad: bytes = b"") -> bytes:
+        _refuse_associated(aad)
         stream = Cipher(self._algorithm, modes.CTR(self._salt + iv + b"\0\0\0\1")).encryptor()
         return stream.update(plaintext) + stream.finalize()
 
-    open = seal
+    def open(self, iv: bytes, ciphertext: bytes, aad: bytes = b"") -> bytes:
+        try:
+            return self.seal(iv, ciphertext, aad)
+        except ValueError as error:
+            raise IntegrityError(f"IV of {len(iv)} octets") from error
 
 
 class _Aead:
@@ -147,6 +156,11 @@ class _ShortGcm:
             raise IntegrityError("the tag does not fit") from error
 
 
+def _refuse_associated(aad: bytes) -> None:
+    if aad:
+        raise TypeError("associated data given to a cipher that protects none: use its integrity algorithm")
+
+
 def _make_gcm(key: bytes, icv_octets: int) -> KeyedEncr:
     if icv_octets == _FULL_TAG:
         return _Aead(AESGCM(key[:-4]), key[-4:])
@@ -173,10 +187,10 @@ _FAMILIES: dict[EncrId, _Family] = {
     ),
 }
 _FAMILIES |= {
-    id: _Family(AES_KEY_BITS, 3, 8, icv, 1, lambda key, icv: _Aead(AESCCM(key[:-3], icv), key[-3:]))
-    for id, icv in ((EncrId.AES_CCM_8, 8), (EncrId.AES_CCM_12, 12), (EncrId.AES_CCM_16, 16))
+    number: _Family(AES_KEY_BITS, 3, 8, icv, 1, lambda key, icv: _Aead(AESCCM(key[:-3], icv), key[-3:]))
+    for number, icv in ((EncrId.AES_CCM_8, 8), (EncrId.AES_CCM_12, 12), (EncrId.AES_CCM_16, 16))
 }
 _FAMILIES |= {
-    id: _Family(AES_KEY_BITS, 4, 8, icv, 1, _make_gcm)
-    for id, icv in ((EncrId.AES_GCM_8, 8), (EncrId.AES_GCM_12, 12), (EncrId.AES_GCM_16, 16))
+    number: _Family(AES_KEY_BITS, 4, 8, icv, 1, _make_gcm)
+    for number, icv in ((EncrId.AES_GCM_8, 8), (EncrId.AES_GCM_12, 12), (EncrId.AES_GCM_16, 16))
 }

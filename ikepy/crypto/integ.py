@@ -6,11 +6,12 @@ Not here: AEAD (cipher.py).
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from ikepy.crypto import aes_mac
 from ikepy.crypto.errors import IntegrityError, NoSuchAlgorithm
+from ikepy.crypto.keyed_hmac import KeyedHmac
 from ikepy.crypto.secret import Secret
 from ikepy.wire.registry import IntegId
 
@@ -24,7 +25,7 @@ class KeyedInteg:
         if len(key) != integ.key_octets:
             raise ValueError(f"key of {len(key)} octets for {integ.id}, {integ.key_octets} are right")
         self._icv_octets = integ.icv_octets
-        self._mac = partial(_mac, integ.id, integ.hash, key.reveal())
+        self._mac = _keyed_mac(integ, key)
 
     def tag(self, octets: bytes) -> bytes:
         """The ICV."""
@@ -73,7 +74,8 @@ def supported_integs() -> frozenset[IntegId]:
     return frozenset(_INTEGS)
 
 
-def _mac(id: IntegId, hash: str, key: bytes, octets: bytes) -> bytes:  # noqa: A002
-    if hash:
-        return hmac.digest(key, octets, hash)
-    return (aes_mac.xcbc if id is IntegId.AES_XCBC_96 else aes_mac.cmac)(key, octets)
+def _keyed_mac(integ: Integ, key: Secret) -> Callable[[bytes], bytes]:
+    if not integ.hash:
+        mac = aes_mac.xcbc if integ.id is IntegId.AES_XCBC_96 else aes_mac.cmac
+        return lambda octets: mac(key.reveal(), octets)
+    return KeyedHmac(key, integ.hash).digest

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ikepy.crypto import modp
 from ikepy.crypto.entropy import Entropy
@@ -52,7 +53,7 @@ def make_key_exchange(method: KeMethod, entropy: Entropy) -> KeyExchange:
     if method in modp.METHODS:
         return _Modp(method, entropy)
     if method in _CURVES:
-        return _Ecp(method)
+        return _Ecp(method, entropy)
     if method is KeMethod.CURVE25519:
         return _X25519(entropy)
     if method is KeMethod.CURVE448:
@@ -84,21 +85,24 @@ def is_slow(method: KeMethod) -> bool:
 class _Modp(KeyExchange):
     def __init__(self, method: KeMethod, entropy: Entropy) -> None:
         self.method = method
-        self._key = modp.make_key(method, entropy)
+        self._key = modp.ModpKey(method, entropy)
         self.public = self._key.public
 
     def shared(self, peer_public: bytes) -> Secret:
-        return Secret(self._key.agree(peer_public))
+        return self._key.agree(peer_public)
 
 
 class _Ecp(KeyExchange):
     """RFC 5903, RFC 6954: x and y without a prefix on the wire, the secret is x alone."""
 
-    def __init__(self, method: KeMethod) -> None:
+    def __init__(self, method: KeMethod, entropy: Entropy) -> None:
+        curve = _CURVES[method]
+        # FIPS 186-5 A.2.1: 64 bits more than the order has, so that none of 1..order-1 is likelier by more than 2**-64.
+        drawn = int.from_bytes(entropy.octets(_coordinate_octets(method) + 8), "big")
         self.method = method
-        self._private = ec.generate_private_key(_CURVES[method])
-        numbers, octets = self._private.public_key().public_numbers(), _coordinate_octets(method)
-        self.public = numbers.x.to_bytes(octets, "big") + numbers.y.to_bytes(octets, "big")
+        self._private = ec.derive_private_key(drawn % (curve.group_order - 1) + 1, curve)
+        point = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        self.public = point.removeprefix(_UNCOMPRESSED)
 
     def shared(self, peer_public: bytes) -> Secret:
         _check_length(self.method, peer_public)

@@ -1,26 +1,34 @@
-"""MODP groups (RFC 2409, RFC 3526) behind two functions: OpenSSL's where it still does them, else Python's pow().
+"""MODP groups (RFC 2409, RFC 3526): draw a key, agree; OpenSSL raises to powers where it can, else Python's pow().
 
 Rule 1: public values are 2..p-2, of the modulus's length (RFC 6989 §2.1; all these are safe primes).
 Rule 2: private exponents are short, twice the group's strength and more (RFC 3526 §8), so that pow() stays bearable.
+Rule 3: nothing but power() knows which of the two did it.
 Not here: the other methods (key_exchange.py).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dh
 from cryptography.utils import CryptographyDeprecationWarning
 
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.errors import InvalidPublicValue
+from ikepy.crypto.secret import Secret
 from ikepy.wire.registry import KeMethod
+
+try:
+    # cryptography 50 warns where these names are looked up, once here rather than in each thread, and will drop them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        from cryptography.hazmat.primitives.asymmetric.dh import DHParameterNumbers, DHPrivateNumbers, DHPublicNumbers
+    HAS_OPENSSL = True
+except ImportError:
+    HAS_OPENSSL = False
 
 GENERATOR = 2
 # p = 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) * pi) + k), from RFC 2409 §6 and RFC 3526.
@@ -34,6 +42,8 @@ _OFFSETS = {
     KeMethod.MODP_8192: (8192, 4743158, 56),
 }
 METHODS = frozenset(_OFFSETS)
+_UNKNOWN_TO_OPENSSL = frozenset({KeMethod.MODP_1024})
+"OpenSSL does not know this prime and would prove it prime each time, for 30 ms; pow() takes 0.5 ms."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,80 +63,50 @@ def group(method: KeMethod) -> Group:
     return Group(prime, bits // 8, exponent_octets)
 
 
-class ModpKey(Protocol):
-    """A private exponent of a group."""
+class ModpKey:
+    """A private exponent of a group, and its public value; prints neither."""
 
-    public: bytes
+    __slots__ = ("_exponent", "_method", "public")
 
-    def agree(self, peer_public: bytes) -> bytes:
+    def __init__(self, method: KeMethod, entropy: Entropy) -> None:
+        of = group(method)
+        exponent = bytearray(entropy.octets(of.exponent_octets))
+        exponent[0] |= 0x80
+        self._method = method
+        self._exponent = Secret(bytes(exponent))
+        self.public = power(method, GENERATOR, self._exponent)
+
+    def agree(self, peer_public: bytes) -> Secret:
         """g^ir padded to the modulus's length; raises InvalidPublicValue."""
+        return Secret(power(self._method, check_public(self._method, peer_public), self._exponent))
 
 
-def make_key(method: KeMethod, entropy: Entropy, *, with_openssl: bool = True) -> ModpKey:
-    """Draw a private exponent; `with_openssl` False asks for the fallback."""
-    parameters = _parameters(method) if with_openssl else None
-    return PowKey(method, entropy) if parameters is None else OpensslKey(method, parameters)
-
-
-def check_public(method: KeMethod, peer_public: bytes) -> int:
+def check_public(method: KeMethod, public: bytes) -> int:
     """The public value as a number; raises InvalidPublicValue (RFC 6989 §2.1)."""
     of = group(method)
-    value = int.from_bytes(peer_public, "big")
-    if len(peer_public) != of.octets:
-        raise InvalidPublicValue(f"public value of {len(peer_public)} octets for {method}, {of.octets} are right")
+    if len(public) != of.octets:
+        raise InvalidPublicValue(f"public value of {len(public)} octets for {method}, {of.octets} are right")
+    value = int.from_bytes(public, "big")
     if not 1 < value < of.prime - 1:
         raise InvalidPublicValue(f"public value outside of {method}")
     return value
 
 
-class PowKey:
-    """By pow(): 5 to 30 ms, for hosts whose cryptography does finite fields no more."""
-
-    def __init__(self, method: KeMethod, entropy: Entropy) -> None:
-        of = group(method)
-        self._method = method
-        self._private = int.from_bytes(entropy.octets(of.exponent_octets), "big") | 1 << (of.exponent_octets * 8 - 1)
-        self.public = pow(GENERATOR, self._private, of.prime).to_bytes(of.octets, "big")
-
-    def agree(self, peer_public: bytes) -> bytes:
-        """g^ir padded to the modulus's length; raises InvalidPublicValue."""
-        of, value = group(self._method), check_public(self._method, peer_public)
-        return pow(value, self._private, of.prime).to_bytes(of.octets, "big")
+def power(method: KeMethod, base: int, exponent: Secret, *, with_openssl: bool = HAS_OPENSSL) -> bytes:
+    """Raise to a power modulo the prime, padded to its length; the base is 2..p-2."""
+    of, number = group(method), int.from_bytes(exponent.reveal(), "big")
+    if with_openssl and method not in _UNKNOWN_TO_OPENSSL:
+        # A host may forbid a group to its OpenSSL (FIPS), which is no reason to fail.
+        with suppress(ValueError, UnsupportedAlgorithm):
+            return _openssl_power(of, base, number).rjust(of.octets, b"\0")
+    return pow(base, number, of.prime).to_bytes(of.octets, "big")
 
 
-class OpensslKey:
-    """By OpenSSL, which knows these groups and takes short exponents itself; it draws its own randomness."""
-
-    def __init__(self, method: KeMethod, parameters: dh.DHParameters) -> None:
-        self._method = method
-        with _deprecated():
-            self._private = parameters.generate_private_key()
-            self.public = self._private.public_key().public_numbers().y.to_bytes(group(method).octets, "big")
-
-    def agree(self, peer_public: bytes) -> bytes:
-        """g^ir padded to the modulus's length; raises InvalidPublicValue."""
-        of, value = group(self._method), check_public(self._method, peer_public)
-        with _deprecated():
-            public = dh.DHPublicNumbers(value, dh.DHParameterNumbers(of.prime, GENERATOR)).public_key()
-            return self._private.exchange(public).rjust(of.octets, b"\0")
-
-
-@cache
-def _parameters(method: KeMethod) -> dh.DHParameters | None:
-    """OpenSSL's parameters, None where it refuses the group or cryptography has dropped finite fields."""
-    try:
-        with _deprecated():
-            return dh.DHParameterNumbers(group(method).prime, GENERATOR).parameters()
-    except (ValueError, UnsupportedAlgorithm, AttributeError):
-        return None
-
-
-@contextmanager
-def _deprecated() -> Iterator[None]:
-    """cryptography deprecates finite fields; IKEv2 peers do not yet."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-        yield
+def _openssl_power(of: Group, base: int, exponent: int) -> bytes:
+    parameters = DHParameterNumbers(of.prime, GENERATOR)
+    # The public value that belongs to the exponent is what may be asked for; OpenSSL needs some value, not that one.
+    private = DHPrivateNumbers(exponent, DHPublicNumbers(GENERATOR, parameters)).private_key()
+    return private.exchange(DHPublicNumbers(base, parameters).public_key())
 
 
 def _pi_scaled(bits: int) -> int:

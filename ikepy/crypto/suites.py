@@ -52,16 +52,16 @@ def esp_suite(proposal: Proposal) -> EspSuite:
     encr = _encr(proposal)
     integ = _integ(proposal, encr)
     esn = any(t.type is TransformType.ESN and t.id == EsnId.ESN for t in proposal.transforms)
-    return EspSuite(
-        encr.id, encr.key_octets, integ.id if integ else None, integ.key_octets if integ else 0, esn
-    )
+    return EspSuite(encr.id, encr.key_octets, integ.id if integ else None, integ.key_octets if integ else 0, esn)
 
 
 def is_supported(transform: Transform, protocol: ProtocolId) -> bool:
-    """Whether this host can do the transform for that protocol."""
+    """Whether this host can do the transform for that protocol; only ciphers have a key length (RFC 7296 §3.3.5)."""
+    if transform.type is TransformType.ENCR:
+        return transform.key_length_bits in supported_encrs().get(EncrId(transform.id), ())
+    if transform.key_length_bits is not None:
+        return False
     match transform.type:
-        case TransformType.ENCR:
-            return transform.key_length_bits in supported_encrs().get(EncrId(transform.id), ())
         case TransformType.PRF:
             return protocol is ProtocolId.IKE and transform.id in supported_prfs()
         case TransformType.INTEG:
