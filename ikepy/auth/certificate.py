@@ -14,7 +14,7 @@ from hashlib import sha1
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID
 
@@ -39,7 +39,16 @@ _KNOWN_EXTENSIONS = frozenset(
 )
 """Extensions that are understood; the same as the ones cryptography's verifier lets be critical."""
 _SEQUENCE, _INTEGER, _VERSION = 0x30, 0x02, 0xA0
-_UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension)
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    InternalError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 

@@ -1,7 +1,8 @@
 """From a peer's certificates to a trust anchor: one door, two ways behind it.
 
-The first way is cryptography's verifier. It refuses CA keys of Ed25519, Ed448 and brainpool curves, which IKE peers have
-and browsers have not; chains with such a CA, and no others, may go the second (search.py).
+The first way is cryptography's verifier. It refuses CAs with keys of Ed25519, Ed448 and brainpool curves, and CAs whose
+name constraints are about directory names or URIs; IKE peers have them, browsers have not. Chains with such a CA, and no
+others, may go the second way (search.py).
 
 Rule 1: what the first way refuses for another reason stays refused.
 Rule 2: a chain found either way passes the same rules (rules.py).
@@ -22,8 +23,8 @@ from ikepy.auth.certificate import Certificate, CertificateRefused
 from ikepy.auth.rules import check_chain, check_validity
 from ikepy.auth.search import MOST_INTERMEDIATES, find_chain
 from ikepy.config.model import ExtendedKeyUsage
-from ikepy.crypto.signature import PublicKey
 
+_FIRST_WAY_NAMES = (x509.DNSName, x509.RFC822Name, x509.IPAddress)
 _FIRST_WAY_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
@@ -50,19 +51,24 @@ def validate_chain(
         chain = _verify(leaf, others, anchors, now)
         check_chain(chain, purposes)
     except CertificateRefused as first:
-        if all(_goes_first_way(authority.public_key) for authority in (*others, *anchors)):
+        if all(_goes_first_way(authority) for authority in (*others, *anchors)):
             raise
         try:
             chain = find_chain(leaf, others, anchors, purposes, now)
         except CertificateRefused as second:
             raise second from first
-        if all(_goes_first_way(authority.public_key) for authority in chain[1:]):
+        if all(_goes_first_way(authority) for authority in chain[1:]):
             raise
     return chain
 
 
-def _goes_first_way(key: PublicKey) -> bool:
-    """Whether cryptography's verifier takes a CA with such a key."""
+def _goes_first_way(authority: Certificate) -> bool:
+    """Whether cryptography's verifier can judge such a CA."""
+    key, constraints = authority.public_key, authority.constraints
+    if constraints is not None:
+        bases = (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
+        if not all(isinstance(base, _FIRST_WAY_NAMES) for base in bases):
+            return False
     if isinstance(key, ec.EllipticCurvePublicKey):
         return isinstance(key.curve, _FIRST_WAY_CURVES)
     return isinstance(key, rsa.RSAPublicKey)

@@ -3,7 +3,7 @@
 Rule 1: a form of name that cannot be judged, and on which a constraint lies, is refused.
 Rule 2: the subject counts as a name, and a mail address in it as a mail address, whatever subjectAltName says.
 Rule 3: the work is bounded: more than MOST_COMPARISONS for one chain is refused.
-Why not left to cryptography's verifier: it looks at subjectAltName only, and takes no excluded directory name for one.
+Why not left to cryptography's verifier: it looks at subjectAltName only, never at the subject.
 """
 
 from __future__ import annotations

@@ -80,11 +80,11 @@ def check_key(certificate: Certificate) -> None:
 def weakness_of(key: PublicKey) -> str:
     """What is wrong with a key; empty where nothing is."""
     if isinstance(key, rsa.RSAPublicKey):
-        exponent = key.public_numbers().e
+        modulus, exponent = key.public_numbers().n, key.public_numbers().e
         if key.key_size not in RSA_BITS:
             return f"RSA key of {key.key_size} bits; from {RSA_BITS[0]} to {RSA_BITS[-1]} are taken"
-        if exponent not in RSA_EXPONENTS or not exponent & 1:
-            return "RSA key with an exponent nobody should have"
+        if exponent not in RSA_EXPONENTS or not exponent & 1 or not modulus & 1:
+            return "RSA key with an exponent or modulus that no key can have"
     elif isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, CURVES):
         return f"key on the curve {key.curve.name}, which is not taken"
     return ""

@@ -1,4 +1,4 @@
-"""The second way to a trust anchor: for CAs whose keys cryptography's verifier refuses (Ed25519, Ed448, brainpool).
+"""The second way to a trust anchor: for CAs that cryptography's verifier cannot judge (chains.py says which).
 
 Rule 1: the same chains are good and bad here as there; one table tests both.
 Rule 2: depth, signature checks and repeats are bounded, whatever certificates a peer sends.
