@@ -65,10 +65,11 @@ def main(config: Config, run_directory: Path, warnings: tuple[str, ...] = ()) ->
     0 after a clean end; 1, and one line on standard error, where it cannot start or ends by a fault of its own.
     """
     with logging_to(config.daemon.log_level):
-        for warning in warnings:
-            _log.warning("%s", warning)
         try:
-            trio.run(_run_until_signal, config, load_credentials(config), run_directory)
+            credentials = load_credentials(config)
+            for warning in (*warnings, *credentials.warnings):
+                _log.warning("%s", warning)
+            trio.run(_run_until_signal, config, credentials, run_directory)
         except Exception as error:  # noqa: BLE001 - whatever ends a daemon is said in one line
             return _say_why(error)
     return 0

@@ -118,7 +118,9 @@ class LoggingObserver:
             octets,
             path.remote,
             " (repeat)" if repeat else "",
-            f": {payloads}" if payloads else "",
+            f": {payloads}"
+            if message.payloads or not repeat
+            else "",  # a repeat is octets, its payloads may be unknown
         )
 
     def _say_left_out(self, bucket: Bucket, what: str) -> None:

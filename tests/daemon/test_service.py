@@ -247,7 +247,8 @@ def test_a_wrong_secret_fails_with_a_reason_and_leaves_nothing(make_sites: Calla
         assert not outcome.succeeded
         assert "AUTHENTICATION_FAILED" in outcome.reason
         await until(lambda: not (left.snapshot() or right.snapshot()))
-        assert not (sites.left.kernel.memory.sad or sites.right.kernel.memory.sad)
+        assert not sites.left.kernel.memory.sad
+        assert not sites.right.kernel.memory.sad
 
     play(main)
 
