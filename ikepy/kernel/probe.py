@@ -28,7 +28,7 @@ async def require_esp(reqid: int = 0) -> None:
     except OSError as error:
         raise explain(Refusal(error.errno or EPROTONOSUPPORT)) from error
     connection = Connection(sock, MESSAGE_CLASSES)
-    spec = _throw_away_state(reqid)
+    spec = throw_away_state(reqid)
     try:
         added, _ = await connection.request([make_state(spec), make_state_id(spec.id, numbers.XFRM_MSG_DELSA)])
     except KernelRefused as error:
@@ -53,7 +53,8 @@ def explain(refusal: Refusal) -> KernelUnavailable:
     )
 
 
-def _throw_away_state(reqid: int) -> SaSpec:
+def throw_away_state(reqid: int) -> SaSpec:
+    """A state that nobody can use: its key is forgotten."""
     spi = Spi(0x80000000 | int.from_bytes(os.urandom(3), "big"))
     key = Secret(os.urandom(20))
     return SaSpec(_LOOPBACK, _LOOPBACK, spi, Mode.TUNNEL, reqid, EncrId.AES_GCM_16, key)

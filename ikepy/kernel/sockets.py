@@ -19,16 +19,16 @@ _UDP_ENCAP = 100
 def bypass(sock: socket.socket) -> None:
     """Let the socket's packets pass outside IPsec policy, in and out; raises KernelRefused.
 
-    A socket of both families gets both options.
+    Linux does it for a socket's own family alone, so one for both families is refused.
     """
-    options = [(socket.IPPROTO_IP, _IP_XFRM_POLICY, socket.AF_INET)]
+    level, option = socket.IPPROTO_IP, _IP_XFRM_POLICY
     if sock.family == socket.AF_INET6:
-        dual = not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
-        options = [(socket.IPPROTO_IPV6, _IPV6_XFRM_POLICY, socket.AF_INET6), *(options if dual else [])]
-    for level, option, family in options:
-        for direction in (numbers.XFRM_POLICY_IN, numbers.XFRM_POLICY_OUT):
-            policy = xfrm_userpolicy_info(sel=xfrm_selector(family=family), dir=direction)
-            _set(sock, level, option, policy.pack(), "the IPsec bypass of an IKE socket")
+        if not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            raise KernelRefused("Linux cannot bypass IPsec for a socket of both families: open one for each")
+        level, option = socket.IPPROTO_IPV6, _IPV6_XFRM_POLICY
+    for direction in (numbers.XFRM_POLICY_IN, numbers.XFRM_POLICY_OUT):
+        policy = xfrm_userpolicy_info(sel=xfrm_selector(family=sock.family), dir=direction)
+        _set(sock, level, option, policy.pack(), "the IPsec bypass of an IKE socket")
 
 
 def enable_udp_encap(sock: socket.socket) -> None:

@@ -155,7 +155,7 @@ def make_state(spec: SaSpec, *, interface_index: int = 0, update: bool = False) 
         attributes.append(("XFRMA_ENCAP", encap))
     if wide:
         words = (window + 31) // 32
-        attributes.append(("XFRMA_REPLAY_ESN_VAL", xfrm_replay_state_esn(words, 0, 0, 0, 0, window, bytes(4 * words))))
+        attributes.append(("XFRMA_REPLAY_ESN_VAL", xfrm_replay_state_esn(words, 0, 0, 0, 0, window, b"")))
     if spec.offload is not None:
         inbound = numbers.XFRM_OFFLOAD_INBOUND if spec.inbound else 0
         attributes.append(("XFRMA_OFFLOAD_DEV", xfrm_user_offload(interface_index, inbound)))

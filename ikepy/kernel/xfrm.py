@@ -10,23 +10,25 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import trio
 
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import KernelEvent
-from ikepy.ipsec import Mark, PolicyAction, PolicySpec, SaCounters, SaId, SaSpec
+from ikepy.ipsec import Mark, Mode, PolicyAction, PolicySpec, SaCounters, SaId, SaSpec
 from ikepy.kernel import sockets
 from ikepy.kernel.base import AddPolicy, AddState, BookedKernel, DeletePolicy, DeleteState, Operation, ReplacePolicy
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.links import ROUTE_TABLE, Links
 from ikepy.kernel.messages import MESSAGE_CLASSES, dump, numbers, xfrm_message
 from ikepy.kernel.messages.message import make
+from ikepy.kernel.messages.structures import xfrm_usersa_info
 from ikepy.kernel.netlink import Connection, Refusal, open_netlink
 from ikepy.kernel.notices import Notices, epoch, missed
 from ikepy.kernel.owners import PolicyKey, key_of
-from ikepy.kernel.probe import require_esp
+from ikepy.kernel.probe import require_esp, throw_away_state
 from ikepy.kernel.translate import (
     direction_number,
     make_policy,
@@ -34,8 +36,10 @@ from ikepy.kernel.translate import (
     make_state,
     make_state_id,
     read_counters,
+    read_mark,
     read_policy,
     read_state,
+    unpack_address,
 )
 
 _NOTICE_OCTETS = 4 << 20
@@ -79,6 +83,19 @@ class XfrmTables:
         """The states of ours as the kernel says them."""
         messages = await self._connection.dump(make(dump, numbers.XFRM_MSG_GETSA, nothing=None))
         return [message for message in messages if self.is_ours(message["sa"].reqid)]
+
+    async def remove_larval(self) -> None:
+        """Remove what an ACQUIRE leaves for xfrm_acq_expires: placeholders without SPI, which no DELSA can name.
+
+        A state of the same addresses and request ID takes a placeholder's place, and can be deleted.
+        """
+        messages: list[xfrm_message] = []
+        for message in await self.dump_states():
+            if message["sa"].id.spi == 0:
+                spec = _in_place_of(message)
+                messages += [make_state(spec), make_state_id(spec.id, numbers.XFRM_MSG_DELSA, spec.mark)]
+        if messages:
+            await self._connection.request(messages)
 
     async def policies(self) -> tuple[PolicySpec, ...]:
         """The policies of ours."""
@@ -190,7 +207,14 @@ class XfrmKernel(BookedKernel):
         """Remove states, policies and routes of ours that are not in the books, and say how many that was."""
         links = self.links
         routes = await links.remove_leftovers() if isinstance(links, Links) else 0
-        return routes + await super().remove_leftovers()
+        found = routes + await super().remove_leftovers()
+        await self._xfrm.remove_larval()
+        return found
+
+    async def remove_everything(self) -> None:
+        """Remove all that is ours: routes, policies, states, and placeholders of states."""
+        await super().remove_everything()
+        await self._xfrm.remove_larval()
 
     def bypass(self, sock: socket.socket) -> None:
         """Let the socket's packets pass outside IPsec policy, in and out; raises KernelRefused."""
@@ -206,6 +230,18 @@ class XfrmKernel(BookedKernel):
 
     async def _resync(self) -> Iterable[KernelEvent]:
         return missed(await self._xfrm.dump_states(), self.known_states, epoch())
+
+
+def _in_place_of(placeholder: xfrm_message) -> SaSpec:
+    info: xfrm_usersa_info = placeholder["sa"]
+    return replace(
+        throw_away_state(info.reqid),
+        source=unpack_address(info.saddr, info.family),
+        destination=unpack_address(info.id.daddr, info.family),
+        mode=Mode.TUNNEL if info.mode == numbers.XFRM_MODE_TUNNEL else Mode.TRANSPORT,
+        mark=read_mark(placeholder),
+        if_id=placeholder.get_attr("XFRMA_IF_ID"),
+    )
 
 
 def _interface_index(spec: SaSpec) -> int:

@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 
+import trio
+
 from ikepy.crypto.secret import Secret
 from ikepy.ipsec import (
     ChildSaSpec,
@@ -208,3 +210,67 @@ def run(*command: str) -> str:
 def losses() -> KernelLosses:
     """Counters for what has none of its own."""
     return KernelLosses()
+
+
+# -- two hosts on one cable --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def two_hosts() -> Iterator[None]:
+    """Namespaces ika and ikb, joined by a cable, each with a network of its own behind it.
+
+    ika: 10.99.0.1, fd99::1, inside 10.1.0.1/24 and fd01::1/64; ikb: the same with 2
+    """
+    ip("netns add ika", "netns add ikb", "link add va netns ika type veth peer name vb netns ikb")
+    try:
+        for number, (name, other) in enumerate((("ika", "ikb"), ("ikb", "ika")), 1):
+            far, end = 3 - number, f"v{name[2]}"
+            commands = [
+                "link set lo up",
+                f"address add 10.99.0.{number}/24 dev {end}",
+                f"address add fd99::{number}/64 dev {end} nodad",
+                f"address add 10.{number}.0.1/24 dev lo",
+                f"address add fd0{number}::1/64 dev lo nodad",
+                f"link set {end} up",
+                f"route add 10.{far}.0.0/24 via 10.99.0.{far} src 10.{number}.0.1",
+                f"-6 route add fd0{far}::/64 via fd99::{far} src fd0{number}::1",
+            ]
+            assert other != name
+            subprocess.run(
+                ["ip", "-n", name, "-batch", "-"],
+                input="\n".join(command.removeprefix("-6 ") for command in commands),
+                text=True,
+                check=True,
+            )
+        yield
+    finally:
+        for name in ("ika", "ikb"):
+            subprocess.run(["ip", "netns", "delete", name], check=False)
+
+
+def mirrored(child: ChildSaSpec) -> ChildSaSpec:
+    """The same child as the other host has it."""
+    policies = tuple(
+        replace(
+            policy,
+            selector=policy.selector.reversed(),
+            template=replace(policy.template, source=policy.template.destination, destination=policy.template.source),
+            direction=policy.direction,
+        )
+        for policy in child.policies
+        if policy.template is not None
+    )
+    return replace(
+        child,
+        inbound=replace(child.outbound, inbound=True),
+        outbound=replace(child.inbound, inbound=False),
+        policies=policies,
+    )
+
+
+async def ping(namespace: str, source: str, destination: str, count: int = 3, *, patience: float = 1) -> int:
+    """Ping from one host to another; returns how many answers came, `patience` seconds after the last at most."""
+    command = ["ip", "netns", "exec", namespace, "ping", "-q", "-c", str(count), "-i", "0.01", "-W", str(patience)]
+    done = await trio.run_process([*command, "-I", source, destination], capture_stdout=True, check=False)
+    words = done.stdout.decode().split()
+    return int(words[words.index("received,") - 1])
