@@ -1,25 +1,25 @@
 """Signatures of AUTH payloads: RSA, ECDSA, Ed25519 and Ed448 (RFC 7296 §3.8, RFC 4754, RFC 7427, RFC 8420).
 
-Rule 1: an AlgorithmIdentifier is compared with those we know, octet for octet; none is parsed.
-Rule 2: the algorithm must be the key's, and the key strong enough; SHA-1 only where method 1 fixes it.
-Not here: whose key it is (auth/), the octets that are signed (ike/keymat.py).
+Rule 1: the algorithm must be the key's, and the key strong enough.
+Rule 2: SHA-1 only where method 1 fixes it, for peers that do not know RFC 7427.
+Not here: AlgorithmIdentifiers (algorithm_identifier.py), whose key it is (auth/), what is signed (ike/keymat.py).
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from itertools import product
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+from ikepy.crypto.algorithm_identifier import HASH_OCTETS, Scheme, SignatureKind, parse_identifier, scheme_of
 from ikepy.crypto.errors import NoSuchAlgorithm, SignatureInvalid
 from ikepy.wire.registry import AuthMethod, HashAlgorithm
 
-LEAST_RSA_BITS = 2048
+LEAST_RSA_BITS, MOST_RSA_BITS = 2048, 16384
 LEAST_RSA_EXPONENT = 3
+CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"})
+"Curves whose ECDSA keys are taken: 256 bits and more."
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -35,27 +35,7 @@ _ECDSA_METHODS: dict[AuthMethod, tuple[str, HashAlgorithm]] = {
     AuthMethod.ECDSA_SHA384_P384: ("secp384r1", HashAlgorithm.SHA2_384),
     AuthMethod.ECDSA_SHA512_P521: ("secp521r1", HashAlgorithm.SHA2_512),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """One way to sign.
-
-    kind        rsa-pkcs1, rsa-pss, ecdsa, ed25519 or ed448
-    hash        IDENTITY for Ed25519 and Ed448
-    method      DIGITAL_SIGNATURE, or one of the older methods
-    identifier  DER of the AlgorithmIdentifier that goes with DIGITAL_SIGNATURE
-    """
-
-    kind: str
-    hash: HashAlgorithm
-    method: AuthMethod = AuthMethod.DIGITAL_SIGNATURE
-    identifier: bytes = b""
-
-    def __str__(self) -> str:
-        words = {"rsa-pkcs1": "RSA", "rsa-pss": "RSA-PSS", "ecdsa": "ECDSA", "ed25519": "Ed25519", "ed448": "Ed448"}
-        name = f"{words[self.kind]} signature"
-        return name if self.hash is HashAlgorithm.IDENTITY else f"{name} with {self.hash}"
+_RSA_WITH_SHA1 = Scheme(SignatureKind.RSA_PKCS1, HashAlgorithm.SHA1, AuthMethod.RSA_SIGNATURE)
 
 
 def choose_signature_scheme(key: PrivateKey | PublicKey, peer_hashes: frozenset[HashAlgorithm]) -> Scheme:
@@ -66,23 +46,25 @@ def choose_signature_scheme(key: PrivateKey | PublicKey, peer_hashes: frozenset[
     match key:
         case rsa.RSAPrivateKey() | rsa.RSAPublicKey():
             if not peer_hashes:
-                return Scheme("rsa-pkcs1", HashAlgorithm.SHA1, AuthMethod.RSA_SIGNATURE)
-            return _known("rsa-pss", _strongest(peer_hashes, 256))
+                return _RSA_WITH_SHA1
+            return scheme_of(SignatureKind.RSA_PSS, _choose_hash(peer_hashes, HashAlgorithm.SHA2_256))
         case ec.EllipticCurvePrivateKey() | ec.EllipticCurvePublicKey():
             if not peer_hashes:
                 return _older_ecdsa(key.curve.name)
-            return _known("ecdsa", _strongest(peer_hashes, key.curve.key_size))
+            return scheme_of(SignatureKind.ECDSA, _choose_hash(peer_hashes, _hash_for_curve(key.curve.key_size)))
         case ed25519.Ed25519PrivateKey() | ed25519.Ed25519PublicKey():
-            kind = "ed25519"
+            kind = SignatureKind.ED25519
         case _:
-            kind = "ed448"
+            kind = SignatureKind.ED448
     if HashAlgorithm.IDENTITY not in peer_hashes:
-        raise NoSuchAlgorithm(f"the peer does not verify {kind} signatures (RFC 8420): use an RSA or ECDSA key for it")
-    return _known(kind, HashAlgorithm.IDENTITY)
+        raise NoSuchAlgorithm(
+            f"the peer does not verify {kind.value} signatures (RFC 8420): use an RSA or ECDSA key for it"
+        )
+    return scheme_of(kind, HashAlgorithm.IDENTITY)
 
 
 def sign_auth(key: PrivateKey, scheme: Scheme, signed_octets: bytes) -> tuple[AuthMethod, bytes]:
-    """Sign; the method and octets of the AUTH payload."""
+    """Sign; the method and octets of the AUTH payload. The scheme is one chosen for this key."""
     signature = _sign(key, scheme, signed_octets)
     if scheme.method is AuthMethod.DIGITAL_SIGNATURE:
         return scheme.method, bytes([len(scheme.identifier)]) + scheme.identifier + signature
@@ -105,30 +87,33 @@ def verify_auth_signature(method: AuthMethod, key: PublicKey, auth_octets: bytes
 
 
 def check_key(key: PublicKey) -> None:
-    """Refuse keys that are too weak or not sane; raises SignatureInvalid."""
-    if not isinstance(key, rsa.RSAPublicKey):
-        return
-    if key.key_size < LEAST_RSA_BITS:
-        raise SignatureInvalid(f"RSA key of {key.key_size} bits; {LEAST_RSA_BITS} are the least")
-    numbers = key.public_numbers()
-    if numbers.e < LEAST_RSA_EXPONENT or not numbers.e & 1 or not numbers.n & 1:
-        raise SignatureInvalid("RSA key whose exponent or modulus cannot be one")
+    """Refuse keys that are too weak or cannot be keys; raises SignatureInvalid."""
+    match key:
+        case rsa.RSAPublicKey():
+            if not LEAST_RSA_BITS <= key.key_size <= MOST_RSA_BITS:
+                raise SignatureInvalid(
+                    f"RSA key of {key.key_size} bits; from {LEAST_RSA_BITS} to {MOST_RSA_BITS} are taken"
+                )
+            numbers = key.public_numbers()
+            if numbers.e < LEAST_RSA_EXPONENT or not numbers.e & numbers.n & 1:
+                raise SignatureInvalid("RSA key whose exponent or modulus cannot be one")
+        case ec.EllipticCurvePublicKey():
+            if key.curve.name not in CURVES:
+                raise SignatureInvalid(f"ECDSA key on {key.curve.name}; {', '.join(sorted(CURVES))} are taken")
 
 
 def _read(method: AuthMethod, octets: bytes) -> tuple[Scheme, bytes]:
     if method is AuthMethod.RSA_SIGNATURE:
-        return Scheme("rsa-pkcs1", HashAlgorithm.SHA1, method), octets
+        return _RSA_WITH_SHA1, octets
     if method in _ECDSA_METHODS:
-        return Scheme("ecdsa", _ECDSA_METHODS[method][1], method), octets
+        return Scheme(SignatureKind.ECDSA, _ECDSA_METHODS[method][1], method), octets
     if method is not AuthMethod.DIGITAL_SIGNATURE:
         raise SignatureInvalid(f"authentication method {method} is no signature we know")
+    # RFC 7427 §3: one octet of length, the AlgorithmIdentifier, the signature.
     if not octets or 1 + octets[0] > len(octets):
         raise SignatureInvalid("the AlgorithmIdentifier is cut off")
-    identifier, signature = octets[1 : 1 + octets[0]], octets[1 + octets[0] :]
-    scheme = _ACCEPTED.get(identifier)
-    if scheme is None:
-        raise SignatureInvalid(f"signature algorithm {identifier.hex()} is not accepted")
-    return scheme, signature
+    start = 1 + octets[0]
+    return parse_identifier(octets[1:start]), octets[start:]
 
 
 def _sign(key: PrivateKey, scheme: Scheme, octets: bytes) -> bytes:
@@ -148,13 +133,13 @@ def _sign(key: PrivateKey, scheme: Scheme, octets: bytes) -> bytes:
 
 def _verify(key: PublicKey, scheme: Scheme, signature: bytes, octets: bytes) -> None:
     match key:
-        case rsa.RSAPublicKey() if scheme.kind in {"rsa-pkcs1", "rsa-pss"}:
+        case rsa.RSAPublicKey() if scheme.kind in {SignatureKind.RSA_PKCS1, SignatureKind.RSA_PSS}:
             key.verify(signature, octets, _padding(scheme), _HASHES[scheme.hash])
-        case ec.EllipticCurvePublicKey() if scheme.kind == "ecdsa":
+        case ec.EllipticCurvePublicKey() if scheme.kind is SignatureKind.ECDSA:
             key.verify(_dss(key, scheme, signature), octets, ec.ECDSA(_HASHES[scheme.hash]))
-        case ed25519.Ed25519PublicKey() if scheme.kind == "ed25519":
+        case ed25519.Ed25519PublicKey() if scheme.kind is SignatureKind.ED25519:
             key.verify(signature, octets)
-        case ed448.Ed448PublicKey() if scheme.kind == "ed448":
+        case ed448.Ed448PublicKey() if scheme.kind is SignatureKind.ED448:
             key.verify(signature, octets)
         case _:
             raise SignatureInvalid(f"{scheme} with a key of another kind")
@@ -167,7 +152,9 @@ def _dss(key: ec.EllipticCurvePublicKey, scheme: Scheme, signature: bytes) -> by
     curve, _ = _ECDSA_METHODS[scheme.method]
     half = (key.curve.key_size + 7) // 8
     if key.curve.name != curve or len(signature) != 2 * half:
-        raise SignatureInvalid(f"{scheme.method} with a signature of {len(signature)} octets and curve {key.curve.name}")
+        raise SignatureInvalid(
+            f"{scheme.method} with a signature of {len(signature)} octets and curve {key.curve.name}"
+        )
     r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
     if not r or not s:
         raise SignatureInvalid("an ECDSA signature of zeros")
@@ -175,84 +162,28 @@ def _dss(key: ec.EllipticCurvePublicKey, scheme: Scheme, signature: bytes) -> by
 
 
 def _padding(scheme: Scheme) -> padding.AsymmetricPadding:
-    if scheme.kind == "rsa-pkcs1":
+    if scheme.kind is SignatureKind.RSA_PKCS1:
         return padding.PKCS1v15()
-    digest = _HASHES[scheme.hash]
-    return padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+    return padding.PSS(mgf=padding.MGF1(_HASHES[scheme.hash]), salt_length=scheme.salt_octets)
 
 
-def _strongest(peer_hashes: frozenset[HashAlgorithm], key_bits: int) -> HashAlgorithm:
-    """The hash that fits the key's strength best of those the peer verifies."""
-    ladder = [HashAlgorithm.SHA2_256, HashAlgorithm.SHA2_384, HashAlgorithm.SHA2_512]
-    first = 0 if key_bits <= 256 else 1 if key_bits <= 384 else 2  # noqa: PLR2004 - sizes of curves
+def _hash_for_curve(bits: int) -> HashAlgorithm:
+    """The weakest hash that does not weaken a curve."""
+    return next((hash_ for hash_, octets in HASH_OCTETS.items() if octets * 8 >= bits), HashAlgorithm.SHA2_512)
+
+
+def _choose_hash(peer_hashes: frozenset[HashAlgorithm], wanted: HashAlgorithm) -> HashAlgorithm:
+    """The hash that is wanted, else the next stronger, else the next weaker one the peer verifies."""
+    ladder = list(HASH_OCTETS)
+    first = ladder.index(wanted)
     for hash_ in (*ladder[first:], *reversed(ladder[:first])):
         if hash_ in peer_hashes:
             return hash_
-    raise NoSuchAlgorithm("the peer verifies signatures with SHA-1 only")
+    raise NoSuchAlgorithm("the peer verifies no signature with SHA2: RSA and ECDSA keys need it")
 
 
 def _older_ecdsa(curve: str) -> Scheme:
     for method, (name, hash_) in _ECDSA_METHODS.items():
         if name == curve:
-            return Scheme("ecdsa", hash_, method)
+            return Scheme(SignatureKind.ECDSA, hash_, method)
     raise NoSuchAlgorithm(f"the peer does not do RFC 7427, which a key on {curve} needs")
-
-
-# -- AlgorithmIdentifiers (RFC 7427 appendix A, RFC 4055, RFC 8420) ------------------------------------------------
-
-_HASH_OIDS = {
-    HashAlgorithm.SHA2_256: bytes.fromhex("0609608648016503040201"),
-    HashAlgorithm.SHA2_384: bytes.fromhex("0609608648016503040202"),
-    HashAlgorithm.SHA2_512: bytes.fromhex("0609608648016503040203"),
-}
-_RSA_OIDS = {
-    HashAlgorithm.SHA2_256: bytes.fromhex("06092a864886f70d01010b"),
-    HashAlgorithm.SHA2_384: bytes.fromhex("06092a864886f70d01010c"),
-    HashAlgorithm.SHA2_512: bytes.fromhex("06092a864886f70d01010d"),
-}
-_ECDSA_OIDS = {
-    HashAlgorithm.SHA2_256: bytes.fromhex("06082a8648ce3d040302"),
-    HashAlgorithm.SHA2_384: bytes.fromhex("06082a8648ce3d040303"),
-    HashAlgorithm.SHA2_512: bytes.fromhex("06082a8648ce3d040304"),
-}
-_PSS_OID = bytes.fromhex("06092a864886f70d01010a")
-_MGF1_OID = bytes.fromhex("06092a864886f70d010108")
-_NULL = bytes.fromhex("0500")
-_SEQUENCE = 0x30
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    return bytes([tag, len(content)]) + content
-
-
-def _pss_identifier(hash_: HashAlgorithm, hash_parameters: bytes, mgf_parameters: bytes) -> bytes:
-    digest = _der(_SEQUENCE, _HASH_OIDS[hash_] + hash_parameters)
-    mgf = _der(_SEQUENCE, _MGF1_OID + _der(_SEQUENCE, _HASH_OIDS[hash_] + mgf_parameters))
-    salt = _der(0x02, bytes([_HASHES[hash_].digest_size]))
-    parameters = _der(_SEQUENCE, _der(0xA0, digest) + _der(0xA1, mgf) + _der(0xA2, salt))
-    return _der(_SEQUENCE, _PSS_OID + parameters)
-
-
-def _make_accepted() -> dict[bytes, Scheme]:
-    found: dict[bytes, Scheme] = {}
-    forms: list[tuple[str, HashAlgorithm, bytes]] = [
-        ("ed25519", HashAlgorithm.IDENTITY, bytes.fromhex("300506032b6570")),
-        ("ed448", HashAlgorithm.IDENTITY, bytes.fromhex("300506032b6571")),
-    ]
-    for hash_ in _HASH_OIDS:
-        forms.append(("rsa-pkcs1", hash_, _der(_SEQUENCE, _RSA_OIDS[hash_] + _NULL)))
-        forms.append(("ecdsa", hash_, _der(_SEQUENCE, _ECDSA_OIDS[hash_])))
-        # RFC 4055 §2.1: the parameters of the hashes may be NULL or absent; we send NULL.
-        forms += [
-            ("rsa-pss", hash_, _pss_identifier(hash_, one, other)) for one, other in product((_NULL, b""), repeat=2)
-        ]
-    for kind, hash_, identifier in forms:
-        found[identifier] = Scheme(kind, hash_, AuthMethod.DIGITAL_SIGNATURE, identifier)
-    return found
-
-
-_ACCEPTED = _make_accepted()
-
-
-def _known(kind: str, hash_: HashAlgorithm) -> Scheme:
-    return next(scheme for scheme in _ACCEPTED.values() if scheme.kind == kind and scheme.hash is hash_)

@@ -61,17 +61,14 @@ def is_supported(transform: Transform, protocol: ProtocolId) -> bool:
         return transform.key_length_bits in supported_encrs().get(EncrId(transform.id), ())
     if transform.key_length_bits is not None:
         return False
-    match transform.type:
-        case TransformType.PRF:
-            return protocol is ProtocolId.IKE and transform.id in supported_prfs()
-        case TransformType.INTEG:
-            return transform.id in supported_integs()
-        case TransformType.KE:
-            return transform.id in supported_methods()
-        case TransformType.ESN:
-            return protocol is not ProtocolId.IKE and transform.id in {EsnId.NO_ESN, EsnId.ESN}
-        case _:
-            return False
+    is_ike = protocol is ProtocolId.IKE
+    supported: dict[TransformType, frozenset[int]] = {
+        TransformType.PRF: frozenset(supported_prfs() if is_ike else ()),
+        TransformType.INTEG: frozenset(supported_integs()),
+        TransformType.KE: frozenset(supported_methods()),
+        TransformType.ESN: frozenset(() if is_ike else (EsnId.NO_ESN, EsnId.ESN)),
+    }
+    return transform.id in supported.get(transform.type, ())
 
 
 def is_legacy(transform: Transform) -> bool:
