@@ -68,7 +68,7 @@ def test_certificates_are_equal_by_their_octets() -> None:
 
 
 def test_a_certificate_of_more_than_64_kib_is_not_read() -> None:
-    with pytest.raises(CertificateRefused, match="65537 octets"):
+    with pytest.raises(CertificateRefused, match=r"65537 octets"):
         read_certificate(bytes(MOST_OCTETS + 1))
 
 

@@ -96,7 +96,7 @@ def make_key(kind: str, number: int = 0) -> PrivateKey:
 
 
 @cache
-def make(  # noqa: PLR0913 - one parameter for each thing a certificate may say
+def make(
     subject: str,
     issuer: Issued | None = None,
     *,
@@ -155,7 +155,7 @@ def make(  # noqa: PLR0913 - one parameter for each thing a certificate may say
     return Issued(builder.sign(signer, None if edwards else getattr(hashes, digest)()), pair)
 
 
-def make_ca(  # noqa: PLR0913 - the same, for authorities
+def make_ca(
     subject: str,
     issuer: Issued | None = None,
     *,
