@@ -31,7 +31,7 @@ class Observer(Protocol):
         """A choice and its reason; `warning` where the operator should act."""
 
     def keys_derived(self, spi_i: bytes, spi_r: bytes, keys: dict[str, Secret], encr: str, integ: str) -> None:
-        """SK_* of an IKE SA by the names the RFC gives them, with Wireshark's names of the algorithms."""
+        """SK_* of an IKE SA by the RFC's names; the registry's names of cipher with key length (`AES_GCM_16-256`) and INTEG."""
 
     def published(self, event: Event) -> None:
         """An event was published."""

@@ -2,7 +2,8 @@
 
 Rule 1: the files are their owner's alone (0600) from the moment they exist.
 Rule 2: a line is written, and flushed, when its keys are made, so that a running capture can be read.
-Rule 3: a keylog that cannot be written ends no IKE SA: it is said once, and nothing more is written.
+Rule 3: what Wireshark has no word for stands in a comment, since one unknown word spoils its whole table.
+Rule 4: a keylog that cannot be written ends no IKE SA: it is said once, and nothing more is written.
 
 Use: copy `<keylog>` to Wireshark's profile directory as `ikev2_decryption_table`, `<keylog>.esp_sa` as `esp_sa`; or
 `tshark -o "uat:ikev2_decryption_table:$(head -1 <keylog>)" -r capture.pcap`.
@@ -23,7 +24,26 @@ from ikepy.wire.registry import EncrId, IntegId
 
 _log = logging.getLogger("ikepy.daemon")
 
-# Wireshark's words in the esp_sa table (packet-ipsec.c).
+# Wireshark's words in the ikev2_decryption_table, without the length of the key.
+_IKE_ENCR = {
+    "TRIPLE_DES": "3DES [RFC2451]",
+    "AES_CBC": "AES-CBC-{bits} [RFC3602]",
+    "AES_CTR": "AES-CTR-{bits} [RFC5930]",
+} | {
+    f"AES_{mode}_{octets}": f"AES-{mode}-{{bits}} with {octets} octet ICV [RFC5282]"
+    for mode in ("GCM", "CCM")
+    for octets in (8, 12, 16)
+}
+_IKE_INTEG = {
+    "NONE": "NONE [RFC4306]",
+    "HMAC_SHA1_96": "HMAC_SHA1_96 [RFC2404]",
+    "HMAC_SHA2_256_128": "HMAC_SHA2_256_128 [RFC4868]",
+    "HMAC_SHA2_384_192": "HMAC_SHA2_384_192 [RFC4868]",
+    "HMAC_SHA2_512_256": "HMAC_SHA2_512_256 [RFC4868]",
+    "AES_XCBC_96": "ANY 96-bits of Authentication [No Checking]",
+    "AES_CMAC_96": "ANY 96-bits of Authentication [No Checking]",
+}
+# Wireshark's words in the esp_sa table.
 _ESP_ENCR = {
     EncrId.TRIPLE_DES: "TripleDES-CBC [RFC2451]",
     EncrId.AES_CBC: "AES-CBC [RFC3602]",
@@ -31,7 +51,6 @@ _ESP_ENCR = {
     EncrId.AES_GCM_8: "AES-GCM with 8 octet ICV [RFC4106]",
     EncrId.AES_GCM_12: "AES-GCM with 12 octet ICV [RFC4106]",
     EncrId.AES_GCM_16: "AES-GCM with 16 octet ICV [RFC4106]",
-    EncrId.CHACHA20_POLY1305: "ChaCha20 with Poly1305 [RFC7634]",
 }
 _ESP_INTEG = {
     IntegId.HMAC_SHA1_96: "HMAC-SHA-1-96 [RFC2404]",
@@ -52,12 +71,7 @@ class KeylogObserver(SilentObserver):
 
     def keys_derived(self, spi_i: bytes, spi_r: bytes, keys: dict[str, Secret], encr: str, integ: str) -> None:
         """One line an IKE SA."""
-        by_name = {name.lower(): key.reveal().hex() for name, key in keys.items()}
-        sk_ei, sk_er, sk_ai, sk_ar = (by_name.get(name, "") for name in ("sk_ei", "sk_er", "sk_ai", "sk_ar"))
-        self._write(
-            self._ike_file,
-            f'{spi_i.hex()},{spi_r.hex()},{sk_ei},{sk_er},"{encr}",{sk_ai},{sk_ar},"{integ}"',
-        )
+        self._write(self._ike_file, ike_sa_line(spi_i, spi_r, keys, encr, integ))
 
     def published(self, event: Event) -> None:
         """Two lines a child: in and out."""
@@ -80,20 +94,33 @@ class KeylogObserver(SilentObserver):
             _log.warning("keylog %s cannot be written (%s): no more keys are written", file, error.strerror)
 
 
+def ike_sa_line(spi_i: bytes, spi_r: bytes, keys: dict[str, Secret], encr: str, integ: str) -> str:
+    """One IKE SA as a line of Wireshark's ikev2_decryption_table.
+
+    encr, integ   the registry's names; the cipher's with its key length in bits, as `AES_GCM_16-256`
+    """
+    name, _, bits = encr.rpartition("-")
+    word, integ_word = _IKE_ENCR.get(name), _IKE_INTEG.get(integ)
+    cipher = word.format(bits=bits) if word is not None else encr
+    sk_ei, sk_er, sk_ai, sk_ar = (keys[key].reveal().hex() for key in ("SK_ei", "SK_er", "SK_ai", "SK_ar"))
+    line = f'{spi_i.hex()},{spi_r.hex()},{sk_ei},{sk_er},"{cipher}",{sk_ai},{sk_ar},"{integ_word or integ}"'
+    return line if word is not None and integ_word is not None else f"# {line}"
+
+
 def esp_sa_line(state: SaSpec) -> str:
     """One state as a line of Wireshark's esp_sa table."""
-    encr = _ESP_ENCR.get(state.encr, str(state.encr))
-    integ = _ESP_INTEG.get(state.integ, str(state.integ)) if state.integ is not None else "NULL"
+    encr = _ESP_ENCR.get(state.encr)
+    integ = _ESP_INTEG.get(state.integ) if state.integ is not None else "NULL"
     integ_key = f"0x{state.integ_key.reveal().hex()}" if state.integ_key is not None else ""
     columns = (
         f"IPv{state.source.version}",
         str(state.source),
         str(state.destination),
         f"0x{state.spi:08x}",
-        encr,
+        encr or str(state.encr),
         f"0x{state.encr_key.reveal().hex()}",
-        integ,
+        integ or str(state.integ),
         integ_key,
-        "64-bit" if state.esn else "32-bit",
     )
-    return ",".join(f'"{column}"' for column in columns)
+    line = ",".join(f'"{column}"' for column in columns)
+    return line if encr is not None and integ is not None else f"# {line}"

@@ -12,10 +12,11 @@ import pytest
 
 from ikepy.crypto.secret import Secret
 from ikepy.ipsec import Mode, SaSpec, Spi
-from ikepy.trace.keylog import KeylogObserver, esp_sa_line
+from ikepy.kernel.algorithms import CIPHERS, INTEGRITIES
+from ikepy.trace.keylog import KeylogObserver, esp_sa_line, ike_sa_line
 from ikepy.wire.registry import EncrId, IntegId
 
-KEYS = {"sk_ei": Secret(b"\x01\x02"), "sk_er": Secret(b"\x03\x04"), "sk_ai": Secret(b"\x05"), "sk_ar": Secret(b"\x06")}
+KEYS = {"SK_ei": Secret(b"\x01\x02"), "SK_er": Secret(b"\x03\x04"), "SK_ai": Secret(b"\x05"), "SK_ar": Secret(b"\x06")}
 
 
 def make_state(**changes: object) -> SaSpec:
@@ -34,11 +35,21 @@ def make_state(**changes: object) -> SaSpec:
 def test_an_ike_sa_is_a_line_of_wiresharks_table(tmp_path: Path) -> None:
     keylog = KeylogObserver(tmp_path / "keys")
 
-    keylog.keys_derived(bytes(7) + b"\1", bytes(7) + b"\2", KEYS, "AES-CBC-128 [RFC3602]", "HMAC_SHA1_96 [RFC2404]")
+    keylog.keys_derived(bytes(7) + b"\1", bytes(7) + b"\2", KEYS, "AES_CBC-128", "HMAC_SHA1_96")
 
     assert (tmp_path / "keys").read_text() == (
         '0000000000000001,0000000000000002,0102,0304,"AES-CBC-128 [RFC3602]",05,06,"HMAC_SHA1_96 [RFC2404]"\n'
     )
+
+
+@pytest.mark.parametrize("encr", list(CIPHERS))
+@pytest.mark.parametrize("integ", ["NONE", *(str(integ) for integ in IntegId if integ in INTEGRITIES)])
+def test_every_algorithm_of_ike_that_wireshark_knows_has_its_word(encr: EncrId, integ: str) -> None:
+    line = ike_sa_line(bytes(8), bytes(8), KEYS, f"{encr}-256", integ)
+
+    known = encr is not EncrId.CHACHA20_POLY1305
+    assert line.startswith("0000") == known
+    assert ("RFC" in line) or not known
 
 
 def test_the_file_is_its_owners_alone_even_where_it_was_everybodys(tmp_path: Path) -> None:
@@ -73,11 +84,15 @@ def test_a_keylog_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: py
 
 def test_an_esp_state_with_an_aead_is_a_line_of_esp_sa() -> None:
     assert esp_sa_line(make_state(esn=True)) == (
-        '"IPv4","192.0.2.1","192.0.2.2","0x00c0ffee","AES-GCM with 16 octet ICV [RFC4106]","0xaabb","NULL","","64-bit"'
+        '"IPv4","192.0.2.1","192.0.2.2","0x00c0ffee","AES-GCM with 16 octet ICV [RFC4106]","0xaabb","NULL",""'
     )
 
 
 def test_an_esp_state_with_integrity_names_both_keys() -> None:
     state = make_state(encr=EncrId.AES_CBC, integ=IntegId.HMAC_SHA2_256_128, integ_key=Secret(b"\x07"))
 
-    assert esp_sa_line(state).endswith('"AES-CBC [RFC3602]","0xaabb","HMAC-SHA-256-128 [RFC4868]","0x07","32-bit"')
+    assert esp_sa_line(state).endswith('"AES-CBC [RFC3602]","0xaabb","HMAC-SHA-256-128 [RFC4868]","0x07"')
+
+
+def test_an_esp_cipher_without_a_word_of_wiresharks_is_a_comment() -> None:
+    assert esp_sa_line(make_state(encr=EncrId.CHACHA20_POLY1305)).startswith("# ")
