@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -55,6 +56,13 @@ class Gateway:
         except subprocess.TimeoutExpired:
             process.kill()
             raise AssertionError(f"ikepy did not end within {seconds} s:\n{self.log()}") from None
+
+    def kill(self) -> None:
+        """SIGKILL: no word to anybody."""
+        assert self._process is not None
+        os.killpg(self._process.pid, 9)
+        self._process.wait()
+        self._process = None
 
     @property
     def pid(self) -> int:
