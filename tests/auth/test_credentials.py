@@ -191,7 +191,7 @@ def test_a_chain_in_the_wrong_order_is_told_so(tmp_path: Path) -> None:
 def test_no_key_for_the_certificate_is_told(tmp_path: Path) -> None:
     certificate, _ = GATE.write(tmp_path)
 
-    with pytest.raises(CredentialError, match='no private key under secrets .*; add key = "FILE"'):
+    with pytest.raises(CredentialError, match=r'no private key under secrets .*; add key = "FILE"'):
         load(config_of((certificate,)))
 
 
