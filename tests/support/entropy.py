@@ -19,3 +19,15 @@ class SeededEntropy:
             self._count += 1
         octets, self._left = self._left[:count], self._left[count:]
         return octets
+
+
+class ToldEntropy:
+    """Gives the octets it was told, piece by piece, for known answers; any other request is an error of the test."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = list(pieces)
+
+    def octets(self, count: int) -> bytes:
+        piece = self._pieces.pop(0)
+        assert len(piece) == count, f"{count} octets asked for, {len(piece)} told"
+        return piece
