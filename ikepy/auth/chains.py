@@ -74,17 +74,12 @@ def _goes_first_way(authority: Certificate) -> bool:
     return isinstance(key, rsa.RSAPublicKey)
 
 
-def _must_be_ca(_policy: object, _certificate: x509.Certificate, basic: x509.BasicConstraints) -> None:
-    if not basic.ca:
-        raise ValueError("basicConstraints do not say CA")
-
-
 def _must_not_be_ca(_policy: object, _certificate: x509.Certificate, basic: x509.BasicConstraints | None) -> None:
     if basic is not None and basic.ca:
         raise ValueError("the peer's own certificate is a CA's")
 
 
-_CA_POLICY = ExtensionPolicy.permit_all().require_present(x509.BasicConstraints, Criticality.AGNOSTIC, _must_be_ca)
+_CA_POLICY = ExtensionPolicy.permit_all().require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
 _PEER_POLICY = ExtensionPolicy.permit_all().may_be_present(x509.BasicConstraints, Criticality.AGNOSTIC, _must_not_be_ca)
 
 
