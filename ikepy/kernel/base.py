@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import EEXIST, ENOENT, ESRCH
+from functools import partial
+from types import TracebackType
 from typing import Protocol
 
 import trio
@@ -101,6 +103,30 @@ class Tables(Protocol):
         """What was counted of a state; None where there is none."""
 
 
+class _Turn:
+    """A turn in the FIFO: once it has come, whoever has it is not cancelled any more."""
+
+    __slots__ = ("_fifo", "_shield")
+
+    def __init__(self, fifo: trio.StrictFIFOLock) -> None:
+        self._fifo = fifo
+        self._shield = trio.CancelScope(shield=True)
+
+    async def __aenter__(self) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self._fifo.acquire_nowait()
+        except trio.WouldBlock:
+            await self._fifo.acquire()
+        self._shield.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shield.__exit__(kind, error, trace)
+        self._fifo.release()
+
+
 class BookedKernel:
     """The order of effects and the books of who holds what, over the tables it is given."""
 
@@ -108,7 +134,7 @@ class BookedKernel:
         self._entropy = entropy
         self._tables = tables
         self._links = links
-        self._fifo = trio.StrictFIFOLock()
+        self._turn = partial(_Turn, trio.StrictFIFOLock())
         self._reserved: set[SaId] = set()
         self._states: dict[SaId, tuple[Owner, SaSpec]] = {}
         self._policies = PolicyTable()
@@ -130,7 +156,8 @@ class BookedKernel:
 
     async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId) -> Spi:
         """Draw an SPI that nothing of ours has for that destination, and keep it until released or installed."""
-        async with self._fifo:
+        await trio.lowlevel.checkpoint()
+        async with self._turn():
             for _ in range(_SPI_DRAWS):
                 spi = Spi(int.from_bytes(self._entropy.octets(4), "big"))
                 sa = SaId(destination, protocol, spi)
@@ -141,36 +168,34 @@ class BookedKernel:
 
     async def release_spi(self, sa: SaId) -> None:
         """Forget an SPI that no state was made of; harmless afterwards."""
-        async with self._fifo:
+        await trio.lowlevel.checkpoint()
+        async with self._turn():
             self._reserved.discard(sa)
 
     # -- children ------------------------------------------------------------------------------------------------
 
     async def install_child(self, child: ChildSaSpec) -> None:
         """Install two states, then the policies and routes: all of it or nothing; see Kernel."""
-        async with self._fifo:
-            with trio.CancelScope(shield=True):
-                plan = self._policies.plan_add(child.owner, child.policies, peer_of(child))
-                states = [AddState(child.inbound), AddState(child.outbound)]
-                await self._do([*states, *_operations(plan)])
-                self._policies.commit(plan)
-                for spec in (child.inbound, child.outbound):
-                    self._states[spec.id] = (child.owner, spec)
-                self._reserved.discard(child.inbound.id)
-                try:
-                    await self._add_routes(child)
-                except KernelRefused:
-                    await self._remove(child)
-                    raise
+        async with self._turn():
+            plan = self._policies.plan_add(child.owner, child.policies, peer_of(child))
+            states = [AddState(child.inbound), AddState(child.outbound)]
+            await self._do([*states, *_operations(plan)])
+            self._policies.commit(plan)
+            for spec in (child.inbound, child.outbound):
+                self._states[spec.id] = (child.owner, spec)
+            self._reserved.discard(child.inbound.id)
+            try:
+                await self._add_routes(child)
+            except KernelRefused:
+                await self._remove(child)
+                raise
 
     async def remove_child(self, child: ChildSaSpec) -> None:
         """Remove routes, the policies nobody else holds, and both states; what is gone already is no fault."""
-        async with self._fifo:
-            with trio.CancelScope(shield=True):
-                await self._remove(child)
+        async with self._turn():
+            await self._remove(child)
 
     async def _remove(self, child: ChildSaSpec) -> None:
-        await self._remove_routes(child.owner)
         plan = self._policies.plan_remove(child.owner)
         self._policies.commit(plan)
         operations = _operations(plan)
@@ -179,25 +204,26 @@ class BookedKernel:
             if self._states.get(spec.id, (None,))[0] == child.owner:
                 del self._states[spec.id]
                 operations.append(DeleteState(spec))
-        await self._undo(operations)
+        try:
+            await self._remove_routes(child.owner)
+        finally:
+            await self._undo(operations)
 
     # -- policies ------------------------------------------------------------------------------------------------
 
     async def install_policy(self, owner: Owner, policy: PolicySpec) -> None:
         """Install one policy (a trap, a shunt) for `owner`; raises PolicyTaken or KernelRefused."""
-        async with self._fifo:
-            with trio.CancelScope(shield=True):
-                plan = self._policies.plan_add(owner, (policy,))
-                await self._do(_operations(plan))
-                self._policies.commit(plan)
+        async with self._turn():
+            plan = self._policies.plan_add(owner, (policy,))
+            await self._do(_operations(plan))
+            self._policies.commit(plan)
 
     async def remove_policies(self, owner: Owner) -> None:
         """Remove all policies of `owner` that nobody else holds."""
-        async with self._fifo:
-            with trio.CancelScope(shield=True):
-                plan = self._policies.plan_remove(owner)
-                self._policies.commit(plan)
-                await self._undo(_operations(plan))
+        async with self._turn():
+            plan = self._policies.plan_remove(owner)
+            self._policies.commit(plan)
+            await self._undo(_operations(plan))
 
     # -- looking, and the end ------------------------------------------------------------------------------------
 
@@ -216,22 +242,21 @@ class BookedKernel:
 
     async def remove_leftovers(self) -> int:
         """Remove what is ours by its range and not in the books, and say how many states and policies that was."""
-        async with self._fifo:
-            with trio.CancelScope(shield=True):
-                found = await self._sweep()
-        return found
+        async with self._turn():
+            return await self._sweep()
 
     async def remove_everything(self) -> None:
         """Remove all that is ours: routes, policies, states."""
-        async with self._fifo:
-            with trio.CancelScope(shield=True):
+        async with self._turn():
+            operations: list[Operation] = [DeletePolicy(policy) for policy in self._policies.policies]
+            operations += [DeleteState(spec) for spec in self.known_states]
+            self._policies.clear()
+            self._states.clear()
+            self._reserved.clear()
+            try:
                 for owner in tuple(self._routes):
                     await self._remove_routes(owner)
-                operations: list[Operation] = [DeletePolicy(policy) for policy in self._policies.policies]
-                operations += [DeleteState(spec) for spec in self.known_states]
-                self._policies.clear()
-                self._states.clear()
-                self._reserved.clear()
+            finally:
                 await self._undo(operations)
 
     # -- how -----------------------------------------------------------------------------------------------------
@@ -244,7 +269,8 @@ class BookedKernel:
             raise KernelRefused(str(error)) from error
         except NetlinkFailed:
             with suppress(KernelRefused):
-                await self._undo([_inverse(operation) for operation in operations if type(operation) is ReplacePolicy])
+                replaced = [operation for operation in operations if isinstance(operation, ReplacePolicy)]
+                await self._undo([_inverse(operation) for operation in replaced])
                 await self._sweep()
             raise
         refused = [(operation, no) for operation, no in zip(operations, refusals, strict=True) if no is not None]
@@ -258,18 +284,25 @@ class BookedKernel:
         """Do all that can be done; what is not there any more is well."""
         if not operations:
             return
-        refusals = await self._tables.apply(operations)
+        try:
+            refusals = await self._tables.apply(operations)
+        except NetlinkFailed:
+            with suppress(KernelRefused):
+                await self._sweep()
+            raise
         for operation, refusal in zip(operations, refusals, strict=True):
             if refusal is not None and refusal.errno not in (ESRCH, ENOENT):
                 raise _error_of(operation, refusal, is_first=False)
 
     async def _sweep(self) -> int:
+        """Delete what a dump shows to be ours and the books do not have."""
         keys = {key_of(policy) for policy in self._policies.policies}
         strays: list[Operation] = [
             DeletePolicy(policy) for policy in await self._tables.policies() if key_of(policy) not in keys
         ]
         strays += [DeleteState(spec) for spec in await self._tables.states() if spec.id not in self._states]
-        await self._undo(strays)
+        if strays:
+            await self._tables.apply(strays)
         return len(strays)
 
     async def _add_routes(self, child: ChildSaSpec) -> None:

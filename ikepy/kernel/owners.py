@@ -17,10 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ikepy.ike.errors import PolicyTaken
-from ikepy.ipsec import ChildSaSpec, Direction, IpAddress, Mark, Owner, PolicyAction, PolicySpec, Selector
+from ikepy.ipsec import ChildSaSpec, Direction, IpAddress, Owner, PolicyAction, PolicySpec
 from ikepy.kernel.shunts import shunts_for
 
-PolicyKey = tuple[Selector, Direction, Mark | None, int | None]
+PolicyKey = tuple[object, ...]
+"""Selector, direction, mark and interface ID in numbers: a hash of `ipaddress` objects costs ten times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,23 @@ class Plan:
 
 def key_of(policy: PolicySpec) -> PolicyKey:
     """What the kernel tells policies apart by."""
-    return (policy.selector, policy.direction, policy.mark, policy.if_id)
+    selector, mark = policy.selector, policy.mark
+    source, destination = selector.source, selector.destination
+    return (
+        source.version,
+        int(source.network_address),
+        source.prefixlen,
+        int(destination.network_address),
+        destination.prefixlen,
+        selector.protocol,
+        selector.source_port,
+        selector.source_port_mask,
+        selector.destination_port,
+        selector.destination_port_mask,
+        policy.direction.value,
+        (mark.value, mark.mask) if mark is not None else None,
+        policy.if_id,
+    )
 
 
 def peer_of(child: ChildSaSpec) -> Peer:

@@ -46,11 +46,18 @@ DHCP_IN = Selector(_ALL_4, _ALL_4, IPPROTO_UDP, _SERVER, _EXACT, _CLIENT, _EXACT
 """What it is answered."""
 
 
-@lru_cache(maxsize=1024)
 def shunts_for(policy: PolicySpec) -> tuple[PolicySpec, ...]:
     """The bypass policies that must stand before a policy; none for a bypass policy itself."""
     if policy.action is PolicyAction.BYPASS or policy.if_id is not None or policy.direction is Direction.FORWARD:
         return ()
+    far = policy.selector.destination if policy.direction is Direction.OUT else policy.selector.source
+    if isinstance(far, IPv4Network) and far.broadcast_address != _BROADCAST:
+        return ()  # most policies there are
+    return _shunts_for(policy)
+
+
+@lru_cache(maxsize=1024)
+def _shunts_for(policy: PolicySpec) -> tuple[PolicySpec, ...]:
     priority = max(policy.priority - 1, 0)
     return tuple(
         PolicySpec(selector, direction, PolicyAction.BYPASS, None, priority, policy.mark)
@@ -74,7 +81,7 @@ def _covered(selector: Selector, direction: Direction) -> Iterator[tuple[Selecto
 
 
 def _dhcp(outwards: Selector) -> Iterator[tuple[Selector, Direction]]:
-    if _BROADCAST not in outwards.destination or not _meets(outwards, DHCP_OUT):
+    if not _meets(outwards, DHCP_OUT):
         return
     yield DHCP_OUT, Direction.OUT
     yield DHCP_IN, Direction.IN

@@ -70,8 +70,9 @@ class XfrmTables:
         messages = [self._message(operation) for operation in operations]
         answers = await self._connection.request(messages)
         for operation, answer in zip(operations, answers, strict=True):
-            if isinstance(operation, DeletePolicy) or (isinstance(operation, AddPolicy) and answer.refusal):
-                self._indexes.pop(key_of(operation.spec), None)
+            is_gone = isinstance(operation, DeletePolicy) or (isinstance(operation, AddPolicy) and answer.refusal)
+            if is_gone and self._indexes:
+                self._indexes.pop(key_of(operation.spec), None)  # type: ignore[arg-type]
         return [answer.refusal for answer in answers]
 
     async def states(self) -> tuple[SaSpec, ...]:

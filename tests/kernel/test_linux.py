@@ -25,7 +25,7 @@ from ikepy.kernel.xfrm import XfrmKernel, XfrmTables
 from tests.kernel.rig import XfrmHost, inside, make_child, mirrored, ping, run, two_hosts
 from tests.support.entropy import SeededEntropy
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 Story = Callable[[XfrmKernel, XfrmKernel], Awaitable[None]]
 

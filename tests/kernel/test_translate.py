@@ -228,13 +228,13 @@ def without_whole_selector(spec: SaSpec) -> SaSpec:
     return replace(spec, selector=None) if is_any else spec
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(states())
 def test_any_state_comes_back_from_its_octets(spec: SaSpec) -> None:
     assert read_state(decoded(make_state(spec))) == without_whole_selector(spec)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(policies())
 def test_any_policy_comes_back_from_its_octets(policy: PolicySpec) -> None:
     assert read_policy(decoded(make_policy(policy))) == policy

@@ -175,10 +175,10 @@ xfrm_message.packers = {
 }
 
 
-def make(message_class: type[xfrm_message], message_type: int, flags: int = 0, **fields: Any) -> xfrm_message:
+def make(message_class: type[xfrm_message], message_type: int, **fields: Any) -> xfrm_message:
     """Make a message with its header, fields, and attributes (`attrs`, a list of name and value)."""
     message = message_class()
     message["header"]["type"] = message_type
-    message["header"]["flags"] = flags
+    message["header"]["flags"] = 0
     message.update(fields)
     return message
