@@ -56,6 +56,20 @@ def test_a_certificate_of_version_1_is_refused(kind: str) -> None:
         by_the_door(Shown(forge(v3, root, as_version_1), (), (root,)))
 
 
+@pytest.mark.parametrize("way", [by_the_door, by_the_second_way])
+def test_a_serial_number_longer_than_any_ca_may_give_is_refused(way: Way) -> None:
+    root = root_of("p256")
+    leaf = make("CN=gate", root)
+    serial = leaf.certificate.serial_number.to_bytes(2, "big")
+
+    def with_long_serial(tbs: bytes) -> bytes:
+        contents = tbs[tbs.index(b"\xa0\x03\x02\x01\x02") :]
+        return element(0x30, contents.replace(element(0x02, serial), element(0x02, b"\x01" * 22), 1))
+
+    with pytest.raises(CertificateRefused, match=r"serial"):
+        way(Shown(forge(leaf, root, with_long_serial), (), (root,)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", [by_the_door, by_the_second_way])
 @pytest.mark.parametrize(("digest", "last_arc"), [("MD5", 4), ("SHA-1", 5), ("SHA-224", 14)])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -29,6 +30,7 @@ from tests.support.certificates import EXPIRED, FUTURE, NOW, Issued, make, make_
 ROOT = make_ca("CN=Root")
 SUB = make_ca("CN=Sub", ROOT)
 GATE = make("C=DE, CN=gate", SUB, alt_names=("dns:gate.example",))
+X25519 = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 PASSPHRASE = Secret(b"open sesame")
 
 
@@ -231,6 +233,7 @@ def test_an_encrypted_key_without_its_passphrase_is_told(
             "OpenSSH's format; convert it: ssh-keygen",
         ),
         (bytes((1 << 20) + 1), "more than 1024 KiB"),
+        (X25519, r"a key of a kind IKE does not use \(X25519PrivateKey\); make an RSA, EC or Ed25519 key"),
     ],
 )
 def test_a_file_that_is_no_key_is_told(octets: bytes, says: str, tmp_path: Path) -> None:
