@@ -10,6 +10,7 @@ import json
 import pytest
 
 from ikepy.crypto.errors import IntegrityError
+from ikepy.crypto.key_exchange import public_octets
 from ikepy.wire.base import Payload
 from ikepy.wire.errors import InvalidMajorVersion, InvalidSyntax, TruncatedMessage, WireError
 from ikepy.wire.header import parse_header
@@ -157,6 +158,14 @@ def test_a_datagram_of_port_4500_without_octets_is_no_ike_message() -> None:
 
     assert datagram.octets == b""
     assert datagram.ike_octets is None
+
+
+def test_a_public_value_too_short_for_its_group_is_read_here_and_left_to_crypto() -> None:
+    [(_, octets)] = read_ike(VECTORS / "pcap" / "openswan" / "lp08-parentR1--parentI1syntax.pcap")
+    ke = parse_message(octets).first(Ke)
+
+    assert ke is not None
+    assert len(ke.public) == 80 < public_octets(ke.method) == 256
 
 
 def test_ikev1_is_refused_by_its_version() -> None:
