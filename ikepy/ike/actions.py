@@ -6,6 +6,7 @@ Not here: how any of it is done (daemon/).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, NewType
 
 from ikepy.ipsec import IpAddress
@@ -26,7 +27,9 @@ class SocketAddress:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}" if self.address.version == 6 else f"{self.address}:{self.port}"
+        return (
+            f"[{self.address}]:{self.port}" if isinstance(self.address, IPv6Address) else f"{self.address}:{self.port}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Adoption:
         sa.host.clear_timer(sa, TimerName.HALF_OPEN)
         connection = result.authenticated.connection
         sa.enter(Established(_switched(keyed, result), result.authenticated, sa.now))
-        sa.host.established(sa, result.authenticated)
+        sa.host.established(sa)
         sa.host.publish(IkeSaUp(snapshot_ike(sa)))
         if result.child is not None:
             self.add_child(result.child)

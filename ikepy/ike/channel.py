@@ -18,10 +18,10 @@ from ikepy.ike.phases import Keyed
 from ikepy.ike.protection import Protection
 from ikepy.ike.timers import TimerName
 from ikepy.ike.window import RequestClass, RequestWindow, ResponseWindow
+from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import FLAG_INITIATOR, FLAG_RESPONSE, IkeHeader
 from ikepy.wire.message import Message, build_message, parse_message
-from ikepy.wire.base import Payload
 from ikepy.wire.payloads import Sk
 from ikepy.wire.registry import ExchangeType, PayloadType
 

@@ -39,6 +39,8 @@ MOST_POLICIES = 512
 BASE_PRIORITY = 0x5F000
 "Priority of a policy for all packets; more specific ones have smaller numbers."
 _ICMP_PROTOCOLS = frozenset({1, 58})
+PortPair = tuple[tuple[int, int], tuple[int, int]]
+"""Source and destination port, each with its mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +180,12 @@ def expand(local: tuple[TrafficSelector, ...], remote: tuple[TrafficSelector, ..
         if ours.type != theirs.type or (ours.protocol and theirs.protocol and ours.protocol != theirs.protocol):
             continue
         protocol = ours.protocol or theirs.protocol
-        sides = product(_prefixes(ours), _prefixes(theirs), _port_masks(ours), _port_masks(theirs))
-        for source, destination, source_port, destination_port in sides:
-            if protocol in _ICMP_PROTOCOLS:
-                source_port, destination_port = _icmp_ports(source_port, destination_port)
-            found[Selector(source, destination, protocol, *source_port, *destination_port)] = None
+        prefixes = product(_prefixes(ours), _prefixes(theirs))
+        ports: list[PortPair] = list(product(_port_masks(ours), _port_masks(theirs)))
+        if protocol in _ICMP_PROTOCOLS:
+            ports = [_icmp_ports(*pair) for pair in ports]
+        for (source, destination), (ours_at, theirs_at) in product(prefixes, ports):
+            found[Selector(source, destination, protocol, *ours_at, *theirs_at)] = None
             if len(found) > MOST_POLICIES // 3:
                 raise KernelRefused(
                     f"the selectors expand to more than {MOST_POLICIES // 3} pairs of prefixes; "
@@ -212,7 +215,7 @@ def _port_masks(selector: TrafficSelector) -> list[tuple[int, int]]:
     return masks
 
 
-def _icmp_ports(source: tuple[int, int], destination: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+def _icmp_ports(source: tuple[int, int], destination: tuple[int, int]) -> PortPair:
     # RFC 4301 §4.4.1.1: type in the high octet, code in the low one; Linux wants type as source, code as destination port.
     port, mask = source if source[1] else destination
     return (port >> 8, 0xFFFF if mask >> 8 else 0), (port & 0xFF, 0xFFFF if mask & 0xFF else 0)

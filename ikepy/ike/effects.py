@@ -17,8 +17,8 @@ from ikepy.crypto.key_exchange import KeyExchange
 from ikepy.crypto.secret import Secret
 from ikepy.ike.actions import Path
 from ikepy.ipsec import ChildSaSpec, IpAddress, SaId, Spi
-from ikepy.wire.message import Message
 from ikepy.wire.base import Payload
+from ikepy.wire.message import Message
 from ikepy.wire.payloads import Auth, Cert, Identification
 from ikepy.wire.registry import ExchangeType, HashAlgorithm, KeMethod, PrfId, ProtocolId
 

@@ -32,7 +32,7 @@ from ikepy.ike.drops import DropReason
 from ikepy.ike.effects import Effect
 from ikepy.ike.events import ChildSaUp, Event, IkeSaUp, IkeSnapshot, KernelEvent
 from ikepy.ike.observer import Observer
-from ikepy.ike.phases import Authenticated, Closed, Established
+from ikepy.ike.phases import Closed, Established
 from ikepy.ike.sa import LINGER, IkeSa
 from ikepy.ike.selection import candidates_by_address
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
@@ -41,6 +41,7 @@ from ikepy.ike.wishes import WantChildDeleted, WantLiveness
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import HEADER_OCTETS, IkeHeader, parse_header
 from ikepy.wire.message import parse_message
+from ikepy.wire.payloads import Identification
 from ikepy.wire.registry import ExchangeType, NotifyType, PayloadType
 
 SPI_OCTETS = 8
@@ -255,17 +256,18 @@ class Endpoint:
             for sa in self._by_id.values()
         )
 
-    def established(self, sa: IkeSa, authenticated: Authenticated) -> None:
-        """The SA is authenticated: it is half-open no more, and INITIAL_CONTACT ends the peer's other SAs (§2.4)."""
-        self._doorman.forget(sa)
-        if not authenticated.initial_contact:
-            return
-        for other in tuple(self._by_id.values()):
-            if other is sa or not isinstance(other.phase, Established):
+    def close_earlier(self, unique_id: int, local: Identification, remote: Identification) -> None:
+        """Close the established IKE SAs of that pair of identities, other than that one (RFC 7296 §2.4)."""
+        for sa in tuple(self._by_id.values()):
+            if sa.unique_id == unique_id or not isinstance(sa.phase, Established):
                 continue
-            known = other.phase.authenticated
-            if (known.remote_id, known.local_id) == (authenticated.remote_id, authenticated.local_id):
-                other.close("the peer has begun anew (INITIAL_CONTACT)")
+            known = sa.phase.authenticated
+            if (known.remote_id, known.local_id) == (remote, local):
+                sa.close("the peer has begun anew (INITIAL_CONTACT)")
+
+    def established(self, sa: IkeSa) -> None:
+        """The SA is authenticated: it is half-open no more."""
+        self._doorman.forget(sa)
 
     def linger(self, sa: IkeSa) -> None:
         """The SA is over, and answers repeats of its last request for a while; of too many the oldest goes."""
@@ -359,9 +361,9 @@ class Endpoint:
     def _live(self, connection: str) -> IkeSa | None:
         """The newest IKE SA of the connection that is up, or that we are bringing up."""
         for sa in reversed(self._by_id.values()):
-            if sa.connection.name == connection and not sa.is_closing:
-                if sa.is_initiator or isinstance(sa.phase, Established):
-                    return sa
+            is_ours = sa.is_initiator or isinstance(sa.phase, Established)
+            if sa.connection.name == connection and is_ours and not sa.is_closing:
+                return sa
         return None
 
     def _add_children(self, sa: IkeSa, children: tuple[ChildConfig, ...]) -> None:

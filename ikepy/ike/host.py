@@ -14,9 +14,9 @@ from ikepy.ike.drops import DropReason
 from ikepy.ike.effects import Effect
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
-from ikepy.ike.phases import Authenticated
 from ikepy.ike.timers import TimerName
 from ikepy.wire.header import IkeHeader
+from ikepy.wire.payloads import Identification
 
 if TYPE_CHECKING:
     from ikepy.ike.conversation import Conversation
@@ -64,8 +64,11 @@ class Host(Protocol):
     def has_other_contact(self, unique_id: int, connection: ConnectionConfig, path: Path) -> bool:
         """Whether another established IKE SA than that one is with the same peer."""
 
-    def established(self, sa: IkeSa, authenticated: Authenticated) -> None:
-        """The SA is authenticated: INITIAL_CONTACT is acted upon, half-open counts change."""
+    def close_earlier(self, unique_id: int, local: Identification, remote: Identification) -> None:
+        """Close the established IKE SAs of that pair of identities, other than that one."""
+
+    def established(self, sa: IkeSa) -> None:
+        """The SA is authenticated: it is half-open no more."""
 
     def linger(self, sa: IkeSa) -> None:
         """The SA is over, and answers repeats for a while."""

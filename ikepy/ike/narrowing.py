@@ -68,8 +68,7 @@ def host_selector(address: IpAddress) -> TrafficSelector:
 def size(selectors: tuple[TrafficSelector, ...]) -> int:
     """How many (address, port) pairs the selectors hold; for comparing narrowed answers."""
     return sum(
-        (_number(ts.end) - _number(ts.start) + 1) * (max(ts.end_port - ts.start_port, 0) + 1)
-        for ts in selectors
+        (_number(ts.end) - _number(ts.start) + 1) * (max(ts.end_port - ts.start_port, 0) + 1) for ts in selectors
     )
 
 

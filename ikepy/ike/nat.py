@@ -67,5 +67,7 @@ def float_path(path: Path, local_port: int, remote_port: int) -> Path:
     if path.non_esp_marker:
         return path
     return Path(
-        SocketAddress(path.local.address, local_port), SocketAddress(path.remote.address, remote_port), non_esp_marker=True
+        SocketAddress(path.local.address, local_port),
+        SocketAddress(path.remote.address, remote_port),
+        non_esp_marker=True,
     )

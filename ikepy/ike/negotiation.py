@@ -130,20 +130,23 @@ def _choose_transforms(
             if _is_only_aead(offered) and not _has_none(offered.get(kind, _none_of(kind))):
                 return None  # RFC 5282 §8: ciphers that are all AEAD with a real INTEG are no proposal
             continue
-        picked = _choose_transform(
-            offered.get(kind) or _none_of(kind), wanted.get(kind) or _none_of(kind), sent_ke
-        )
+        picked = _choose_transform(offered.get(kind) or _none_of(kind), wanted.get(kind) or _none_of(kind), sent_ke)
         if picked is None:
             return None
         if kind in offered:
             chosen.append(picked)
-    if not any(t.type == TransformType.ENCR for t in chosen):
-        return None
-    if EncrId(chosen[0].id) not in AEAD and not _has_integrity(chosen):
-        return None  # encryption without integrity is refused whatever both sides say (RFC 8221 §4)
-    if theirs.protocol == ProtocolId.IKE and not {TransformType.PRF, TransformType.KE} <= {t.type for t in chosen}:
-        return None
-    return tuple(chosen)
+    return tuple(chosen) if _is_complete(chosen, theirs.protocol) else None
+
+
+def _is_complete(chosen: list[Transform], protocol: ProtocolId) -> bool:
+    """Whether the transforms encrypt and protect integrity, and for IKE have a PRF and a key exchange (§3.3.3)."""
+    kinds = {transform.type for transform in chosen if transform.type == TransformType.ENCR or transform.id != 0}
+    if TransformType.ENCR not in kinds:
+        return False
+    # Encryption without integrity is refused whatever both sides say (RFC 8221 §4).
+    if EncrId(chosen[0].id) not in AEAD and TransformType.INTEG not in kinds:
+        return False
+    return protocol != ProtocolId.IKE or {TransformType.PRF, TransformType.KE} <= kinds
 
 
 def _choose_transform(
@@ -177,7 +180,3 @@ def _has_none(transforms: tuple[Transform, ...]) -> bool:
 
 def _is_only_aead(transforms: dict[TransformType, tuple[Transform, ...]]) -> bool:
     return all(EncrId(transform.id) in AEAD for transform in transforms.get(TransformType.ENCR, ()))
-
-
-def _has_integrity(chosen: list[Transform]) -> bool:
-    return any(transform.type == TransformType.INTEG and transform.id != IntegId.NONE for transform in chosen)

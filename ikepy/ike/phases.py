@@ -52,8 +52,6 @@ class Authenticated:
     proof: PeerAuthenticated
     local_id: Identification
     remote_id: Identification
-    initial_contact: bool
-    "Whether the peer said it has no other IKE SA with us (RFC 7296 §2.4)."
 
 
 @dataclass(frozen=True, slots=True)

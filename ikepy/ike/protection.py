@@ -13,10 +13,10 @@ from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.errors import IntegrityError
 from ikepy.crypto.suites import IkeSuite
 from ikepy.ike.keymat import IkeKeys
+from ikepy.wire.base import Payload
 from ikepy.wire.chain import build_chain, parse_chain
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.message import Message, build_message
-from ikepy.wire.base import Payload
 from ikepy.wire.payloads import Sk
 
 

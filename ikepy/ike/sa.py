@@ -31,10 +31,10 @@ from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName
 from ikepy.ike.viewing import Viewing
 from ikepy.ike.wishes import WantChild, WantChildDeleted, WantForeignChildDeleted, WantLiveness, Wish
+from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.message import Message, parse_message
-from ikepy.wire.base import Payload
 from ikepy.wire.registry import ExchangeType
 
 MOST_PENDING = 64
@@ -334,16 +334,21 @@ class IkeSa(Viewing):
         for effect in conversation.take_ledger():
             self.host.perform_undo(effect)
 
+    @property
+    def is_initiating(self) -> bool:
+        """Whether a conversation of our own is under way."""
+        return self.initiating is not None
+
     # -- wishes --------------------------------------------------------------------------------------------------
 
     def grant_wishes(self) -> None:
         """Begin what is wanted, if nothing is under way; the end of the SA goes before all else."""
-        if self.initiating is not None:
+        if self.is_initiating:
             return
         if isinstance(self._phase, Closing):
             refused = self._phase.authenticated is None
             self.initiate("delete", delete.initiate_refusal() if refused else delete.initiate_ike())
-        while self.pending and self.initiating is None and isinstance(self._phase, Established):
+        while self.pending and isinstance(self._phase, Established) and not self.is_initiating:
             self._grant(self.pending.popleft(), self._phase.keyed)
 
     def _grant(self, wish: Wish, keyed: Keyed) -> None:
@@ -371,9 +376,7 @@ class IkeSa(Viewing):
             self.wish(WantLiveness())
             self.host.set_timer(self, TimerName.LIVENESS, self.now + self._connection.dpd_delay)
         else:
-            self.host.set_timer(
-                self, TimerName.LIVENESS, max(self.heard_at, self.now - 1) + self._connection.dpd_delay
-            )
+            self.host.set_timer(self, TimerName.LIVENESS, max(self.heard_at, self.now - 1) + self._connection.dpd_delay)
 
 
 def _waits_for_answer(conversation: Conversation) -> bool:

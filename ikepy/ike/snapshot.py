@@ -81,7 +81,8 @@ def snapshot_ike(sa: IkeSa) -> IkeSnapshot:
         nat_local=keyed.nat.local if keyed is not None else False,
         nat_remote=keyed.nat.remote if keyed is not None else False,
         children=tuple(
-            snapshot_child(child, "DELETING" if sa.is_deleting(child) else "INSTALLED") for child in sa.children.values()
+            snapshot_child(child, "DELETING" if sa.is_deleting(child) else "INSTALLED")
+            for child in sa.children.values()
         ),
         queued=tuple(str(wish) for wish in sa.pending),
     )

@@ -17,6 +17,7 @@ from ikepy.ike.host import Host
 from ikepy.ike.phases import Closed, Closing, Connecting, Keyed, Phase
 from ikepy.ike.wishes import WantForeignChildDeleted, Wish
 from ikepy.ipsec import Spi
+from ikepy.wire.payloads import Identification
 
 
 class Viewing:
@@ -95,6 +96,10 @@ class Viewing:
     def is_first_contact(self) -> bool:
         """Whether we have no other IKE SA with this peer."""
         return not self.host.has_other_contact(self.unique_id, self._connection, self.path)
+
+    def close_earlier(self, local: Identification, remote: Identification) -> None:
+        """Close other IKE SAs of that pair of identities."""
+        self.host.close_earlier(self.unique_id, local, remote)
 
     def candidates(self) -> tuple[ConnectionConfig, ...]:
         """The connections that the addresses of the path allow."""

@@ -22,8 +22,8 @@ from ikepy.ike.narrowing import is_within, narrow, resolve, size
 from ikepy.ike.negotiation import Chosen, check_answer, choose, number_proposals
 from ikepy.ike.phases import Keyed
 from ikepy.ipsec import Mode, SaId, Spi
-from ikepy.wire.notify import Notify
 from ikepy.wire.base import Payload
+from ikepy.wire.notify import Notify
 from ikepy.wire.registry import KeMethod, NotifyType, ProtocolId
 from ikepy.wire.sa import Proposal, Sa
 from ikepy.wire.ts import TrafficSelector, TsI, TsR, UnknownSelector

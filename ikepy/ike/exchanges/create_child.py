@@ -47,10 +47,10 @@ from ikepy.ike.exchanges.view import Answer, SaView
 from ikepy.ike.negotiation import chosen_ke, ke_methods
 from ikepy.ike.phases import Keyed
 from ikepy.ipsec import SaId
+from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.message import Message
 from ikepy.wire.notify import Notify, invalid_ke_method
-from ikepy.wire.base import Payload
 from ikepy.wire.payloads import Ke, Nonce
 from ikepy.wire.registry import ExchangeType, KeMethod, NotifyType, ProtocolId
 from ikepy.wire.shapes import CreateChildSaRequest, CreateChildSaResponse
@@ -95,7 +95,7 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[ChildSa
         keyed.connection, ChildRequest(wish.sa, wish.tsi, wish.tsr, transport, sent, with_ke=True), sa.path
     )
     method = chosen_ke(choice.chosen.proposal)
-    if method != KeMethod.NONE and sent != method:
+    if method not in {KeMethod.NONE, sent}:
         raise InvalidKePayload(f"KE payload for {sent}, chosen {method}", method)
     nr, shared = sa.entropy.octets(NONCE_OCTETS), None
     ke: tuple[Ke, ...] = ()
@@ -151,5 +151,3 @@ def _refuse_what_comes_later(sa: SaView, message: Message) -> None:
         raise ChildSaNotFound(f"no child with SPI {rekey.spi.hex()} to rekey")
     # §1.3: an implementation that does not rekey answers so; the peer makes a new IKE SA instead.
     raise NoAdditionalSas("rekeying of children is not done here yet")
-
-

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ikepy.config.model import AuthKind, ChildConfig, ConnectionConfig, SendCert
+from ikepy.config.model import AuthKind, ChildConfig, ConnectionConfig
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import (
     AllocateSpi,
@@ -44,8 +44,8 @@ from ikepy.ike.keymat import signed_octets
 from ikepy.ike.phases import Authenticated, Keyed
 from ikepy.ike.selection import Ambiguous, NoneFits, Selected, select
 from ikepy.ipsec import SaId
-from ikepy.wire.notify import Notify
 from ikepy.wire.base import Payload
+from ikepy.wire.notify import Notify
 from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR
 from ikepy.wire.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, ProtocolId
 from ikepy.wire.sa import Sa
@@ -97,9 +97,9 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None) -> AuthR
         proven = await _verify(sa, keyed, connection, response, local_id)
     except (PeerFault, LocalFault) as fault:
         raise PeerNotAuthenticated(str(fault)) from fault
-    authenticated = Authenticated(
-        connection, proven, local_id, proven.identity, _says_initial_contact(response.notifies)
-    )
+    if _says_initial_contact(response.notifies):
+        sa.close_earlier(local_id, proven.identity)
+    authenticated = Authenticated(connection, proven, local_id, proven.identity)
     made = await _finish_child(sa, keyed, offer, response, error)
     return AuthResult(authenticated, made)
 
@@ -122,16 +122,14 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthRes
         auth=auth.auth,
         certs=auth.certs,
         prf=keyed.suite.prf.id,
-        signed_octets=signed_octets(
-            keyed.suite.prf, keyed.init_request, keyed.nr, keyed.keys.sk_pi, identity
-        ),
+        signed_octets=signed_octets(keyed.suite.prf, keyed.init_request, keyed.nr, keyed.keys.sk_pi, identity),
     )
+    if _says_initial_contact(auth.notifies):
+        sa.close_earlier(local, proven.identity)
     keyed = replace(keyed, certificate_requested=bool(auth.certreqs))
     proof = await _sign(sa, keyed, connection, local, proven.identity, initiator=False)
     payloads, child = await _answer_first_child(sa, keyed, auth)
-    authenticated = Authenticated(
-        connection, proven, local, proven.identity, _says_initial_contact(auth.notifies)
-    )
+    authenticated = Authenticated(connection, proven, local, proven.identity)
     return Answer((IdR(local), *proof.certs, proof.auth, *payloads), AuthResult(authenticated, child))
 
 
@@ -167,7 +165,7 @@ async def _sign(
     message, nonce, sk_p = (
         (keyed.init_request, keyed.nr, keys.sk_pi) if initiator else (keyed.init_response, keyed.ni, keys.sk_pr)
     )
-    proof = await SignAuth(
+    return await SignAuth(
         connection=connection.name,
         local=connection.local,
         identity=local,
@@ -178,9 +176,6 @@ async def _sign(
         hashes=keyed.peer_hashes,
         certificate_requested=keyed.certificate_requested,
     )
-    send = connection.local.send_cert
-    wanted = send is SendCert.ALWAYS or (send is SendCert.IF_ASKED and keyed.certificate_requested)
-    return proof if wanted else LocalProof(proof.auth, ())
 
 
 async def _verify(
@@ -196,9 +191,7 @@ async def _verify(
         auth=response.auth,
         certs=response.certs,
         prf=keyed.suite.prf.id,
-        signed_octets=signed_octets(
-            keyed.suite.prf, keyed.init_response, keyed.ni, keyed.keys.sk_pr, identity
-        ),
+        signed_octets=signed_octets(keyed.suite.prf, keyed.init_response, keyed.ni, keyed.keys.sk_pr, identity),
     )
 
 

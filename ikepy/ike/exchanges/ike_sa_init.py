@@ -35,11 +35,11 @@ from ikepy.ike.keymat import derive_ike_keys, derive_skeyseed
 from ikepy.ike.nat import NatFindings, find_nat, make_nat_notifies
 from ikepy.ike.negotiation import Chosen, check_answer, choose, chosen_ke, ke_methods, number_proposals
 from ikepy.ike.phases import Keyed
+from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import FLAG_RESPONSE, IkeHeader
 from ikepy.wire.message import Message, build_message
 from ikepy.wire.notify import Notify, hash_algorithms, invalid_ke_method, make_hash_algorithms
-from ikepy.wire.base import Payload
 from ikepy.wire.payloads import CertReq, Ke, Nonce
 from ikepy.wire.registry import CertEncoding, ExchangeType, HashAlgorithm, KeMethod, NotifyType, PayloadType
 from ikepy.wire.sa import Proposal, Sa
@@ -259,6 +259,4 @@ def _peer_hashes(message: Message) -> frozenset[HashAlgorithm]:
 
 
 def _response_header(request: IkeHeader, spi_r: bytes) -> IkeHeader:
-    return IkeHeader(
-        request.spi_i, spi_r, PayloadType.NO_NEXT_PAYLOAD, ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, 0
-    )
+    return IkeHeader(request.spi_i, spi_r, PayloadType.NO_NEXT_PAYLOAD, ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, 0)

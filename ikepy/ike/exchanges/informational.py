@@ -13,8 +13,8 @@ from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import Received, RemoveChildSa
 from ikepy.ike.exchanges.children import parse_spi
 from ikepy.ike.exchanges.view import Answer, SaView
-from ikepy.wire.message import Message
 from ikepy.wire.base import Payload
+from ikepy.wire.message import Message
 from ikepy.wire.payloads import Delete
 from ikepy.wire.registry import NotifyType, ProtocolId
 from ikepy.wire.shapes import Informational

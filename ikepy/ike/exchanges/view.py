@@ -77,6 +77,12 @@ class SaView(Protocol):
     def is_first_contact(self) -> bool:
         """Whether we have no other IKE SA with this peer (RFC 7296 §2.4)."""
 
+    def close_earlier(self, local: Identification, remote: Identification) -> None:
+        """Close other IKE SAs of that pair of identities: the peer, now proven, says it has none (RFC 7296 §2.4).
+
+        Their children are on their way out of the kernel before a new one with the same selectors comes in.
+        """
+
     def candidates(self) -> tuple[ConnectionConfig, ...]:
         """The connections that the addresses of the path allow, most specific first."""
 
