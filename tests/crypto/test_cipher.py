@@ -12,7 +12,7 @@ from ikepy.wire.registry import EncrId
 ALL = [(number, bits) for number, lengths in sorted(supported_encrs().items()) for bits in lengths]
 AEAD = [each for each in ALL if get_encr(*each).is_aead]
 PLAIN = [each for each in ALL if not get_encr(*each).is_aead]
-IDS = {"ids": lambda value: str(value)}
+IDS = {"ids": str}
 
 SUNSCREEN = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it."
 

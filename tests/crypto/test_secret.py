@@ -40,9 +40,9 @@ def test_a_secret_gives_its_octets_when_asked_by_name_and_has_no_others():
 
 
 def test_secrets_compare_by_their_octets_and_with_secrets_only():
-    assert SECRET == Secret(bytearray(OCTETS))
-    assert SECRET != Secret(OCTETS[:-1] + b"!")
-    assert SECRET != Secret(b"")
+    assert Secret(bytearray(OCTETS)) == SECRET
+    assert Secret(OCTETS[:-1] + b"!") != SECRET
+    assert Secret(b"") != SECRET
     assert SECRET != OCTETS
 
 
