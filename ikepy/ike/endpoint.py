@@ -26,6 +26,7 @@ from ikepy.ike.actions import (
     SocketAddress,
     Ticket,
 )
+from ikepy.ike.contacts import Contacts
 from ikepy.ike.conversation import Conversation
 from ikepy.ike.doorman import Doorman
 from ikepy.ike.drops import DropReason
@@ -69,6 +70,7 @@ class Endpoint:
         self._tickets: dict[Ticket, tuple[Effect[Any], IkeSa | None, Conversation | None]] = {}
         self._last_ticket = self._last_id = self._last_child = 0
         self._probed: dict[int, float] = {}
+        self._contacts = Contacts()
         self._lingering: deque[IkeSa] = deque()
         self._doorman = Doorman(self)
 
@@ -258,16 +260,15 @@ class Endpoint:
 
     def close_earlier(self, unique_id: int, local: Identification, remote: Identification) -> None:
         """Close the established IKE SAs of that pair of identities, other than that one (RFC 7296 §2.4)."""
-        for sa in tuple(self._by_id.values()):
-            if sa.unique_id == unique_id or not isinstance(sa.phase, Established):
-                continue
-            known = sa.phase.authenticated
-            if (known.remote_id, known.local_id) == (remote, local):
+        for sa in self._contacts.of(local, remote):
+            if sa.unique_id != unique_id and isinstance(sa.phase, Established):
                 sa.close("the peer has begun anew (INITIAL_CONTACT)")
 
     def established(self, sa: IkeSa) -> None:
         """The SA is authenticated: it is half-open no more."""
         self._doorman.forget(sa)
+        if isinstance(sa.phase, Established):
+            self._contacts.add(sa, sa.phase.authenticated)
 
     def linger(self, sa: IkeSa) -> None:
         """The SA is over, and answers repeats of its last request for a while; of too many the oldest goes."""
@@ -282,6 +283,8 @@ class Endpoint:
         self._doorman.forget(sa)
         self._doorman.close(sa)
         self._probed.pop(sa.unique_id, None)
+        if isinstance(sa.phase, Closed) and sa.phase.authenticated is not None:
+            self._contacts.forget(sa, sa.phase.authenticated)
         if self._lingering and self._lingering[0] is sa:
             self._lingering.popleft()
         self._by_id.pop(sa.unique_id, None)

@@ -89,6 +89,7 @@ class Closed:
     """Over; kept by the endpoint only to repeat its last response."""
 
     keyed: Keyed | None
+    authenticated: Authenticated | None
     reason: str
 
 

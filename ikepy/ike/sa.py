@@ -140,7 +140,8 @@ class IkeSa(Viewing):
             self.begin_removal(child)
         for child in tuple(self.removing.values()):
             self.end_removal(child, reason)
-        self._phase = Closed(self.keyed, reason)
+        known = was.authenticated if isinstance(was, Established | Closing) else None
+        self._phase = Closed(self.keyed, known, reason)
         self.pending.clear()
         self.channel.requests.close()
         for name in TimerName:
