@@ -12,6 +12,7 @@ Needs Debian's package user-mode-linux. A kernel beside the checkout (shared/lab
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import fcntl
 import lzma
@@ -29,22 +30,48 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from stages import write_stages  # noqa: E402
+from stages import write_stages
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKED_KERNEL = CHECKOUT.parent / "shared" / "lab" / "kernel" / "linux-ikepy-6.12.xz"
 UNPACKED_KERNEL = CHECKOUT / ".lab" / "linux-6.12"
 DEBIAN_KERNEL = Path("/usr/bin/linux.uml")
 TIMED_OUT, DIED, NO_KERNEL = 124, 125, 126
-_KEPT = (
-    "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TZ TERM CI VIRTUAL_ENV PYTHONPATH PYTHONHASHSEED COLUMNS "
-    "PYTHONDONTWRITEBYTECODE PYTEST_ADDOPTS PYENV_VERSION PYENV_ROOT IKEPY_VECTORS IKEPY_DEBUG IKEPY_LAB_OUT"
-).split()
+_KEPT = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TERM",
+    "CI",
+    "VIRTUAL_ENV",
+    "PYTHONPATH",
+    "PYTHONHASHSEED",
+    "COLUMNS",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTEST_ADDOPTS",
+    "PYENV_VERSION",
+    "PYENV_ROOT",
+    "IKEPY_VECTORS",
+    "IKEPY_DEBUG",
+    "IKEPY_LAB_OUT",
+]
 # In-kernel set-up that no test needs and that costs about a second.
-_SKIPPED = (
-    "raid6_select_algo calibrate_xor_blocks register_xor_blocks init_btrfs_fs init_xfs_fs init_jfs_fs "
-    "init_reiserfs_fs ubd_init ubd0_init"
-).split()
+_SKIPPED = [
+    "raid6_select_algo",
+    "calibrate_xor_blocks",
+    "register_xor_blocks",
+    "init_btrfs_fs",
+    "init_xfs_fs",
+    "init_jfs_fs",
+    "init_reiserfs_fs",
+    "ubd_init",
+    "ubd0_init",
+]
 _DEATH = re.compile(r"Kernel panic|Out of memory|Oops|BUG:|segfault|Call Trace", re.IGNORECASE)
 _PR_SET_PDEATHSIG = 1
 
@@ -68,7 +95,7 @@ def claim_cpu() -> int:
     """A CPU that no other guest has, held by a lock: between two CPUs each system call would be a wake-up."""
     cpus = sorted(os.sched_getaffinity(0))
     for cpu in reversed(cpus):
-        lock = os.open(f"/tmp/ikepy-lab.cpu{cpu}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)  # noqa: S108
+        lock = os.open(f"/tmp/ikepy-lab.cpu{cpu}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -82,7 +109,7 @@ class Guest:
     """One run of a kernel: its private directory, its process, its output."""
 
     def __init__(self, kernel: Path, command: list[str], memory_mb: int) -> None:
-        parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+        parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
         self.lab = Path(tempfile.mkdtemp(prefix="ikepy-lab.", dir=parent))
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         if "/usr/sbin" not in environment.get("PATH", "").split(":"):
@@ -167,10 +194,8 @@ class Guest:
         return moved
 
     def _kill(self) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self._process.wait(10)
 
     def _tell_death(self) -> None:

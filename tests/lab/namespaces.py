@@ -44,7 +44,7 @@ def inside(namespace: str, function: Callable[[], T]) -> T:
                 if _libc.setns(handle.fileno(), _CLONE_NEWNET):
                     raise OSError(ctypes.get_errno(), f"setns {namespace}")
             outcome.append(function())
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it goes on in the caller's thread
             failure.append(error)
 
     thread = threading.Thread(target=work)

@@ -117,11 +117,12 @@ class KeyTable:
 def read_key_table(path: Path) -> dict[tuple[bytes, bytes], KeyTable]:
     """The lines of a table by SPIs; raises ValueError for an algorithm nobody here knows."""
     lines = csv.reader(line for line in path.read_text().splitlines() if line and not line.startswith("#"))
-    tables = [_read_line(line) for line in lines]
+    tables = [key_table_of(line) for line in lines]
     return {(table.spi_i, table.spi_r): table for table in tables}
 
 
-def _read_line(line: list[str]) -> KeyTable:
+def key_table_of(line: list[str]) -> KeyTable:
+    """One line of the table, by its columns; raises ValueError for an algorithm nobody here knows."""
     spi_i, spi_r, sk_ei, sk_er, encr, sk_ai, sk_ar, integ = line
     keys = [bytes.fromhex(key) for key in (spi_i, spi_r, sk_ei, sk_er, sk_ai, sk_ar)]
     integ_name = integ.split(" ")[0]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 
 import pytest
 
-from tests.lab.gateway import Gateway, await_true
+from tests.lab.gateway import await_true
 from tests.lab.namespaces import Wire, addresses_of, crosses, leftovers, sh, states, udp
 from tests.system.cases import Case, select
+from tests.system.cast import route_to_us
 from tests.system.conftest import Lab
 
 ESP, UDP = 50, 17
@@ -21,7 +23,7 @@ IKE_PORTS = (b"\x01\xf4", b"\x11\x94")
 )
 def test_packets_cross_the_tunnel_as_esp_and_in_no_other_way(lab: Lab, peer: str, case: Case, role: str) -> None:
     name, other, wire = case.connection(peer), lab.peers[peer], lab.wires[peer]
-    restore_routes(lab, peer, case)
+    route_to_us(peer, case)
     wire.packets()
     if role == "we initiate":
         lab.left.up(name)
@@ -95,11 +97,8 @@ def assert_clear_packets_do_not_arrive(lab: Lab, peer: str, case: Case) -> None:
     wire = lab.wires[peer]
     outside = outside_of(case, at.inner(2))
     wire.packets()
-    with udp("left", at.inner(1)) as client:
-        try:
-            client.sendto(b"outside", (outside, 5001))
-        except OSError:
-            pass  # no route: as good
+    with udp("left", at.inner(1)) as client, contextlib.suppress(OSError):  # no route: as good
+        client.sendto(b"outside", (outside, 5001))
     assert not [packet for packet in wire.packets() if ipaddress.ip_address(outside).packed in addresses_of(packet)[:2]]
     if case.port is not None or peer != "ikepy":
         return
@@ -120,25 +119,3 @@ def assert_clear_packets_do_not_arrive(lab: Lab, peer: str, case: Case) -> None:
 def outside_of(case: Case, address: str) -> str:
     """An address beside the case's networks."""
     return address.rsplit(".", 1)[0] + ".250" if "." in address else address.replace("::1", "") + ":ffff::1"
-
-
-def restore_routes(lab: Lab, peer: str, case: Case) -> None:
-    """The peers of the lab install no routes themselves; an ikepy does."""
-    if case.transport or isinstance(lab.peers[peer], Gateway):
-        return
-    at = case.addresses(peer)
-    family = "-6" if case.inner == 6 else "-4"
-    for number in range(len(case.children)):
-        via = ["via", at.outer(1)] if case.inner == case.outer else ["via", "inet6", at.outer(1)]
-        sh(
-            "ip",
-            family,
-            "-n",
-            lab.namespace(peer),
-            "route",
-            "replace",
-            at.network(1, number),
-            *via,
-            "src",
-            at.inner(2, number),
-        )

@@ -9,8 +9,9 @@ import pytest
 from tests.lab.gateway import Gateway, await_true
 from tests.lab.namespaces import crosses, leftovers, states
 from tests.system.cases import CASES
+from tests.system.cast import route_to_us
 from tests.system.conftest import Lab
-from tests.system.test_matrix import of_case, restore_routes
+from tests.system.test_matrix import of_case
 
 TIMES = 20
 CASE = CASES[0]
@@ -22,7 +23,7 @@ def test_it_comes_up_twenty_times_with_restarts_of_either_side_between(lab: Lab,
     there = lab.namespace(peer)
     for time in range(TIMES):
         restart(lab, other, time)
-        restore_routes(lab, peer, CASE)
+        route_to_us(peer, CASE)
         ours_first = time % 2 == 0
         if ours_first:
             lab.left.up(name)

@@ -1,0 +1,181 @@
+"""Record ikepy with packaged peers: captures/<peer>-<story>/{session.pcap, keys.toml, story.md}.
+
+    tests/lab/run.sh .venv/bin/python tests/captures/record.py [FOLDER...]
+
+Each story has daemons of its own that know nothing but its one connection. What is recorded is what the cable carried:
+UDP 500 and 4500, and ESP. The keys are those of that one session, of secrets made for the lab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT))
+
+from tests.captures.stories import STORIES, Story
+from tests.lab.gateway import Gateway, await_true
+from tests.lab.libreswan import Libreswan
+from tests.lab.namespaces import add_addresses, crosses, kill, link, namespaces, sh, spawn, states
+from tests.lab.strongswan import StrongSwan
+from tests.support.pcap import read_ike
+from tests.support.recorded import Recording, keys_as_toml
+from tests.system.cases import ikepy_conf
+from tests.system.cast import NAMESPACES, Peer, addresses, issue_certificates, make_peer, route_to_us
+
+CAPTURES = CHECKOUT / "captures"
+FILTER = "udp port 500 or udp port 4500 or ip proto 50 or ip6 proto 50"
+
+
+def main(wanted: list[str]) -> int:
+    """Record the stories named, or all."""
+    for story in STORIES:
+        if not wanted or story.folder in wanted:
+            with tempfile.TemporaryDirectory() as scratch:
+                record(story, Path(scratch), CAPTURES / story.folder)
+            print(f"{story.folder}: {len(read_ike(CAPTURES / story.folder / 'session.pcap'))} IKE messages", flush=True)
+    return 0
+
+
+def record(story: Story, scratch: Path, into: Path) -> None:
+    """Play one story and keep it."""
+    left, peer = cast(story, scratch)
+    there = NAMESPACES[story.peer]
+    with namespaces("left", there):
+        ends = link("left", there)
+        for side, (namespace, end) in enumerate(zip(("left", there), ends, strict=True), 1):
+            add_addresses(namespace, addresses(story.peer, [story.case], side, end))
+        route_to_us(story.peer, story.case)
+        with capturing("left", ends[0], scratch / "session.pcap"):
+            left.start()
+            peer.start()
+            try:
+                play(story, left, peer)
+            finally:
+                left.stop()
+                peer.stop()
+    into.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(scratch / "session.pcap", into / "session.pcap")
+    esp = scratch / "keylog.esp_sa"
+    (into / "keys.toml").write_text(
+        keys_as_toml((scratch / "keylog").read_text(), esp.read_text() if esp.exists() else "")
+    )
+    (into / "story.md").write_text(told(story, left, peer, into))
+
+
+def cast(story: Story, scratch: Path) -> tuple[Gateway, Peer]:
+    """Both sides, configured for this story alone."""
+    certificates = scratch / "certificates"
+    certificates.mkdir()
+    issue_certificates(certificates, [(story.peer, story.case)])
+    text = ikepy_conf([(story.peer, story.case)], str(certificates))
+    if story.changed is not None:
+        text = text.replace(*story.changed)
+    left = Gateway("left", scratch / "left")
+    left.configure(f'[daemon]\nkeylog = "{scratch}/keylog"\n\n{text}')
+    return left, make_peer(story.peer, scratch / "peer", certificates, [story.case])
+
+
+@contextlib.contextmanager
+def capturing(namespace: str, device: str, file: Path) -> Iterator[None]:
+    """Run tcpdump meanwhile."""
+    log = file.with_suffix(".log")
+    command = ["tcpdump", "-i", device, "-s", "0", "-U", "--immediate-mode", "-Z", "root", "-w", str(file), FILTER]
+    process = spawn(["ip", "netns", "exec", namespace, *command], log)
+    await_true("tcpdump listens", lambda: b"listening on" in log.read_bytes())
+    try:
+        yield
+    finally:
+        time.sleep(0.3)
+        kill(process)
+
+
+def play(story: Story, left: Gateway, peer: Peer) -> None:
+    """Up, three packets there and back in each child, down."""
+    name, there = story.case.connection(story.peer), NAMESPACES[story.peer]
+    if story.fails:
+        with contextlib.suppress(AssertionError):
+            left.up(name)
+        return
+    if story.we_begin:
+        left.up(name)
+    else:
+        for child in story.case.children:
+            peer.up(name, child)
+    await_true("all children are installed", lambda: len(states("left")) == 2 * len(story.case.children))
+    at = story.case.addresses(story.peer)
+    for number in range(len(story.case.children)):
+        came = crosses("left", at.inner(1, number), there, at.inner(2, number), port=story.case.port or 5001, count=3)
+        assert came == 3, f"{story.folder}: {came} of 3 came back\n{left.log()}\n{peer.log()}"
+    (left if story.we_begin else peer).down(name)
+    await_true("nothing is left", lambda: not states("left"))
+
+
+# -- story.md ------------------------------------------------------------------------------------------------------
+
+
+def told(story: Story, left: Gateway, peer: Peer, folder: Path) -> str:
+    """The story in words: versions, what was said, both configurations."""
+    said = "\n".join(Recording(folder).lines())
+    theirs = "\n\n".join(f"`{name}`:\n\n```\n{text.strip()}\n```" for name, text in peer_files(peer))
+    scratch = str(left.directory.parent)
+    ours = left.conf.read_text().strip().replace(scratch, "/etc/ikepy")
+    return f"""# {story.folder}: {story.is_pair_of_roles}
+
+{story.what}
+
+| | |
+| --- | --- |
+| ikepy (left) | {sh(sys.executable, "-m", "ikepy", "--version").strip()} |
+| {story.peer} (right) | {peer_version(peer)} |
+| kernel | Linux {os.uname().release} |
+
+## What was said
+
+```
+{said}
+```
+
+## ikepy
+
+```toml
+{ours}
+```
+
+## {story.peer}
+
+{theirs.replace(scratch, "/etc")}
+"""
+
+
+def peer_files(peer: Peer) -> list[tuple[str, str]]:
+    """The peer's configuration files."""
+    match peer:
+        case StrongSwan():
+            paths = [peer.directory / "swanctl" / "swanctl.conf"]
+        case Libreswan():
+            paths = [peer.directory / "ipsec.conf", peer.directory / "ipsec.secrets"]
+        case _:
+            paths = [peer.conf]
+    return [(path.name, path.read_text()) for path in paths]
+
+
+def peer_version(peer: Peer) -> str:
+    """What the peer is."""
+    match peer:
+        case StrongSwan():
+            return "strongSwan " + sh("dpkg-query", "-W", "-f", "${Version}", "charon-systemd")
+        case Libreswan():
+            return peer.version().splitlines()[0]
+    return sh(sys.executable, "-m", "ikepy", "--version").strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
