@@ -26,20 +26,26 @@ PRINTED = [
     (
         PSS,
         SHA256,
-        "304106092a864886f70d01010a3034a00f300d06096086480165030402010500"
-        "a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120",
+        (
+            "304106092a864886f70d01010a3034a00f300d06096086480165030402010500"
+            "a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120"
+        ),
     ),
     (
         PSS,
         SHA384,
-        "304106092a864886f70d01010a3034a00f300d06096086480165030402020500"
-        "a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130",
+        (
+            "304106092a864886f70d01010a3034a00f300d06096086480165030402020500"
+            "a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130"
+        ),
     ),
     (
         PSS,
         SHA512,
-        "304106092a864886f70d01010a3034a00f300d06096086480165030402030500"
-        "a11c301a06092a864886f70d010108300d06096086480165030402030500a203020140",
+        (
+            "304106092a864886f70d01010a3034a00f300d06096086480165030402030500"
+            "a11c301a06092a864886f70d010108300d06096086480165030402030500a203020140"
+        ),
     ),
     (SignatureKind.ED25519, IDENTITY, "300506032b6570"),
     (SignatureKind.ED448, IDENTITY, "300506032b6571"),
@@ -51,12 +57,13 @@ def der(tag, *contents):
     return f"{tag:02x}{len(content):02x}{content.hex()}"
 
 
-def pss(  # the fields of RSASSA-PSS-params, each to be replaced by one that is wrong
-    digest=der(0xA0, der(0x30, SHA256_OID, NULL)),
-    mask=der(0xA1, der(0x30, MGF1_OID, der(0x30, SHA256_OID, NULL))),
-    salt=der(0xA2, "020120"),
-    trailer="",
-):
+DIGEST = der(0xA0, der(0x30, SHA256_OID, NULL))
+MASK = der(0xA1, der(0x30, MGF1_OID, der(0x30, SHA256_OID, NULL)))
+SALT = der(0xA2, "020120")
+
+
+def pss(digest=DIGEST, mask=MASK, salt=SALT, trailer=""):
+    """RSASSA-PSS-params, of which each field may be replaced by one that is wrong."""
     return der(0x30, PSS_OID, der(0x30, digest, mask, salt, trailer))
 
 
