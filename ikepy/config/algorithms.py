@@ -182,9 +182,9 @@ def proposal_words(proposal: Proposal) -> str:
 
 def transform_word(transform: Transform) -> str:
     """Print one transform; one without a word as type and number, such as `ENCR.1027` or `ENCR.12/100`."""
-    for word, known in WORDS.items():
-        if (known.type, known.id, known.key_length_bits) == (transform.type, transform.id, transform.key_length_bits):
-            return word
+    word = _WORD_OF.get((transform.type, int(transform.id), transform.key_length_bits))
+    if word is not None:
+        return word
     length = f"/{transform.key_length_bits}" if transform.key_length_bits is not None else ""
     return f"{transform.type}.{int(transform.id)}{length}"
 
@@ -272,3 +272,4 @@ def _make_words() -> dict[str, Transform]:
 
 WORDS: dict[str, Transform] = _make_words()
 "Each word that is printed, and its transform; unsupported ones too, so that they can be named in an error."
+_WORD_OF = {(known.type, int(known.id), known.key_length_bits): word for word, known in reversed(WORDS.items())}

@@ -62,7 +62,7 @@ class _View:
         await trio.lowlevel.checkpoint()
         return tuple(policy for key, policy in self._memory.spd.items() if self._is_ours(key, policy))
 
-    async def counters(self, sa: SaId, mark: Mark | None) -> SaCounters | None:  # noqa: ARG002 - for XfrmTables
+    async def counters(self, sa: SaId, mark: Mark | None) -> SaCounters | None:
         """What was counted of a state; None where there is none."""
         await trio.lowlevel.checkpoint()
         return self._memory.counts.get(sa)
@@ -128,7 +128,7 @@ class FixedLinks:
         await trio.lowlevel.checkpoint()
         return self.addresses
 
-    async def add_route(self, route: RouteSpec, toward: IpAddress | None = None) -> None:  # noqa: ARG002
+    async def add_route(self, route: RouteSpec, toward: IpAddress | None = None) -> None:
         """Note a route."""
         await trio.lowlevel.checkpoint()
         self.routes.append(route)

@@ -18,13 +18,14 @@ from socket import AF_INET, AF_INET6
 
 import trio
 from pyroute2.netlink import nlmsg
-from pyroute2.netlink.rtnl.fibmsg import FR_ACT_TO_TBL, fibmsg
+from pyroute2.netlink.rtnl.fibmsg import FR_ACT_TO_TBL
 from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_DADFAILED, IFA_F_TENTATIVE, ifaddrmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import AddressesChanged
 from ikepy.ipsec import IpAddress, IpNetwork, RouteSpec
+from ikepy.kernel.messages.route import route_message, rule_message
 from ikepy.kernel.netlink import Connection, open_netlink, split
 from ikepy.kernel.notices import Tell, read_or_overrun
 
@@ -174,9 +175,11 @@ class Links:
         if way is None:
             raise KernelRefused(f"no route leads to {goal}: the route to {route.destination} cannot be made")
         family = _family(route.destination)
-        messages = [self._rule(family, add=True), self._route(route, way)]
-        names = ("the rule for our routing table", f"the route to {route.destination} from {route.source}")
-        for name, answer in zip(names, await self._connection.request(messages), strict=True):
+        messages = [(f"the route to {route.destination} from {route.source}", self._route(route, way))]
+        if not self._has_rule(family):
+            messages.insert(0, ("the rule for our routing table", self._rule(family, add=True)))
+        answers = await self._connection.request([message for _, message in messages])
+        for (name, _), answer in zip(messages, answers, strict=True):
             if answer.refusal is not None and answer.refusal.errno != EEXIST:
                 await self._drop_rule_if_last(family)
                 raise KernelRefused(f"the kernel does not take {name}: {answer.refusal}")
@@ -191,8 +194,12 @@ class Links:
         if answer.refusal is not None and answer.refusal.errno not in (ESRCH, ENOENT, ENODEV):
             raise KernelRefused(f"the kernel does not give up the route to {destination}: {answer.refusal}")
 
+    def _has_rule(self, family: int) -> bool:
+        """Whether a route of ours of that family is there, and so the rule is."""
+        return any(wanted.is_installed and _family(to) == family for to, wanted in self._routes.items())
+
     async def _drop_rule_if_last(self, family: int) -> None:
-        if not any(wanted.is_installed and _family(to) == family for to, wanted in self._routes.items()):
+        if not self._has_rule(family):
             await self._connection.request([self._rule(family, add=False)])
 
     async def _way_to(self, destination: IpAddress) -> _Way | None:
@@ -201,7 +208,7 @@ class Links:
         if scope is not None:
             attributes.append(("RTA_OIF", scope))
         family, length = _family(destination), destination.max_prefixlen
-        message = _message(rtmsg, _RTM_GETROUTE, family=family, dst_len=length, attrs=attributes)
+        message = _message(route_message, _RTM_GETROUTE, family=family, dst_len=length, attrs=attributes)
         (answer,) = await self._connection.request([message])
         if answer.refusal is not None or not answer.replies:
             return None
@@ -225,7 +232,7 @@ class Links:
         if has_gateway:
             attributes.append(("RTA_GATEWAY", way.gateway))
         return _message(
-            rtmsg,
+            route_message,
             _RTM_NEWROUTE,
             _NLM_F_CREATE | _NLM_F_EXCL,
             family=family,
@@ -240,7 +247,7 @@ class Links:
     def _unroute(self, network: IpNetwork) -> nlmsg:
         """Delete whatever our table has for the prefix."""
         return _message(
-            rtmsg,
+            route_message,
             _RTM_DELROUTE,
             family=_family(network),
             dst_len=network.prefixlen,
@@ -251,7 +258,7 @@ class Links:
 
     def _rule(self, family: int, *, add: bool) -> nlmsg:
         return _message(
-            fibmsg,
+            rule_message,
             _RTM_NEWRULE if add else _RTM_DELRULE,
             _NLM_F_CREATE | _NLM_F_EXCL if add else 0,
             family=family,

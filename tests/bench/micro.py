@@ -16,7 +16,7 @@ from ikepy.wire.header import FLAG_INITIATOR, IkeHeader
 from ikepy.wire.message import Message, build_message, parse_message
 from ikepy.wire.notify import make_hash_algorithms
 from ikepy.wire.payloads import Ke, Nonce
-from ikepy.wire.registry import ExchangeType, HashAlgorithm, KeMethod, PayloadType, ProtocolId
+from ikepy.wire.registry import ExchangeType, HashAlgorithm, KeMethod, PayloadType
 from ikepy.wire.sa import Sa
 from tests.support.pair import make_child, make_config
 

@@ -15,14 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+from rich.console import Console
+from rich.table import Table
 
-from tests.bench import micro  # noqa: E402
-from tests.lab.gateway import Gateway  # noqa: E402
-from tests.lab.namespaces import add_addresses, link, namespaces, sh  # noqa: E402
-from tests.lab.strongswan import StrongSwan  # noqa: E402
-from tests.support.pair import SECRET  # noqa: E402
+from tests.bench import micro
+from tests.lab.gateway import Gateway
+from tests.lab.namespaces import add_addresses, link, namespaces, sh
+from tests.lab.strongswan import StrongSwan
+from tests.support.pair import SECRET
 
 WARM_UP, SET_UPS, ROUNDS = 50, 400, 3
 PEER = "10.99.0.2"
@@ -128,7 +128,7 @@ def responders(directory: Path) -> dict[str, list[Cost]]:
         gateway.start()
         costs["ikepy"].append(measure(gateway.pid, 0))
         gateway.stop(30)
-        swan = StrongSwan("peer", directory / f"swan{number}")
+        swan = StrongSwan("peer", directory / f"swan{number}", routes=True)
         swan.configure(_SWANCTL)
         swan.start()
         costs["charon"].append(measure(swan.pid, 0))

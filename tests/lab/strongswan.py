@@ -20,7 +20,7 @@ _PLUGINS = (
 _CONF = """charon {{
   load = {plugins}
   retransmit_tries = 3
-  install_routes = no
+  install_routes = {routes}
   {extra}
   plugins {{
     vici {{
@@ -55,11 +55,13 @@ charon-systemd {{
 class StrongSwan:
     """One charon; `directory/swanctl` holds what swanctl loads."""
 
-    def __init__(self, namespace: str, directory: Path, extra: str = "") -> None:
+    def __init__(self, namespace: str, directory: Path, extra: str = "", *, routes: bool = False) -> None:
         self.namespace, self.directory = namespace, directory
         for name in ("x509", "x509ca", "private"):
             (directory / "swanctl" / name).mkdir(parents=True, exist_ok=True)
-        (directory / "strongswan.conf").write_text(_CONF.format(plugins=_PLUGINS, directory=directory, extra=extra))
+        (directory / "strongswan.conf").write_text(
+            _CONF.format(plugins=_PLUGINS, directory=directory, extra=extra, routes="yes" if routes else "no")
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     def configure(self, swanctl_conf: str) -> None:
