@@ -8,7 +8,7 @@ demo: .venv/ready ## two gateways, a tunnel, pings across it
 	@tests/lab/debian.sh demo
 	@$(LAB) $(PY) -m ikepy demo
 
-test: lint types contracts unit system wheel ## all that CI runs
+test: debian-lab lint types contracts unit system wheel ## all that CI runs
 
 quick: .venv/ready lint types contracts ## no lab, under a minute
 	$(PY) -m pytest -q -m "not system and not slow"
@@ -44,11 +44,7 @@ debian-lab:
 	@tests/lab/libreswan.sh
 
 .venv/ready: pyproject.toml
-	@tests/lab/debian.sh python
-	@[ -x $(PY) ] || python3 -m venv .venv
-	@$(PY) -m pip install -q --disable-pip-version-check -U "pip>=25.1"
-	@$(PY) -m pip install -q --disable-pip-version-check -e . --group dev
-	@touch $@
+	@tests/lab/venv.sh
 
 clean:
 	rm -rf .venv .lab build dist .*_cache .coverage

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT
 .venv/bin/python -m build -q --wheel --outdir "$scratch" . >/dev/null
-python3 -m venv "$scratch/venv"
+.venv/bin/python -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install -q --disable-pip-version-check "$scratch"/ikepy-*.whl
 cp conf/site.conf "$scratch/" && chmod 600 "$scratch/site.conf"
 cd "$scratch"
