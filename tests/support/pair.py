@@ -63,7 +63,7 @@ def make_child(name: str = "net", local: str = "10.1.0.0/24", remote: str = "10.
         name,
         local_ts=networks(local),
         remote_ts=networks(remote),
-        esp_proposals=parse_proposals(ESP_PROPOSALS, ProtocolId.ESP),
+        esp_proposals=parse_proposals((ESP_PROPOSALS,), ProtocolId.ESP),
     )
     return replace(child, **more)  # type: ignore[arg-type]
 
@@ -81,7 +81,7 @@ def make_config(*, left: bool = True, children: tuple[ChildConfig, ...] = (), **
         RemoteAuthConfig(AuthKind.PSK, IdentityPattern(theirs)),
         local_addrs=one_address(here),
         remote_addrs=one_address(there),
-        proposals=parse_proposals(IKE_PROPOSALS, ProtocolId.IKE),
+        proposals=parse_proposals((IKE_PROPOSALS,), ProtocolId.IKE),
         children=children,
     )
     connection = replace(connection, **more)  # type: ignore[arg-type]
