@@ -6,6 +6,7 @@ Not here: which daemon (cli/find.py), tables (cli/table.py).
 from __future__ import annotations
 
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +27,11 @@ class ViciClient:
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._segments = Segments()
-        self._ready: list[bytes] = []
+        self._ready: deque[bytes] = deque()
 
-    def call(self, command: str, request: Section, events: tuple[str, ...] = (), on_event: OnEvent | None = None) -> Section:
+    def call(
+        self, command: str, request: Section, events: tuple[str, ...] = (), on_event: OnEvent | None = None
+    ) -> Section:
         """Run a command and wait for its answer; the events named are handed to `on_event` meanwhile.
 
         Raises Refused, ViciError, OSError.
@@ -59,8 +62,8 @@ class ViciClient:
             octets = self._socket.recv(_READ_OCTETS)
             if not octets:
                 raise ViciError("the daemon has ended the connection")
-            self._ready = self._segments.feed(octets)
-        return parse_packet(self._ready.pop(0))
+            self._ready.extend(self._segments.feed(octets))
+        return parse_packet(self._ready.popleft())
 
     def _send(self, packet: Packet) -> None:
         self._socket.sendall(build_segment(packet))

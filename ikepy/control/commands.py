@@ -1,117 +1,150 @@
 """VICI's commands, as far as ikepy serves them: what each streams and answers.
 
-Rule 1: an answer says `success`, and where it is no, one sentence that says why.
-Not here: sockets and events (server.py), how sections look (sections.py).
+Rule 1: an answer that is no good says `success = no` and in one sentence, `errmsg`, why.
+Rule 2: a command looks at the daemon and asks it for things; it changes nothing by itself.
+Not here: sockets and events (session.py), how sections look (sections.py), reading requests (requests.py).
 """
 
 from __future__ import annotations
 
 import platform
+import resource
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from ikepy.control.codec import Section
+from ikepy.control.losses import Losses
+from ikepy.control.requests import BadRequest, flag, number, text, wait_seconds
 from ikepy.control.sections import Counted, connection_section, ike_section
 from ikepy.control.status import status_section
 from ikepy.daemon.api import DaemonApi, TerminateWish
 from ikepy.ike.events import IkeSnapshot
 
 Stream = Callable[[str, Section], Awaitable[None]]
-"""Sends an event to the client that asked."""
-Command = Callable[[DaemonApi, Section, Stream], Awaitable[Section]]
+"""Sends an event to the client that asked, if it has registered for it."""
 
 
-async def version(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One command as a client asked for it."""
+
+    daemon: DaemonApi
+    request: Section
+    stream: Stream
+    losses: Losses
+
+
+Command = Callable[[Call], Awaitable[Section]]
+"""Answers a call; raises BadRequest where the request makes no sense."""
+
+
+async def version(call: Call) -> Section:
     """Who answers."""
     system = platform.uname()
     return {
         "daemon": "ikepy",
-        "version": daemon.version,
+        "version": call.daemon.version,
         "sysname": system.system,
         "release": system.release,
         "machine": system.machine,
     }
 
 
-async def stats(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
-    """How it does."""
-    sas = daemon.snapshot()
-    half_open = sum(sa.state == "CONNECTING" and not sa.initiator for sa in sas)
-    since = time.strftime("%b %d %H:%M:%S %Y", time.localtime(daemon.started_at))
+async def stats(call: Call) -> Section:
+    """How the daemon does. It has one event loop: of charon's threads, queues and plugins there are none."""
+    sas = call.daemon.snapshot()
+    half_open = sum(_is_half_open(sa) for sa in sas)
+    since = time.strftime("%b %d %H:%M:%S %Y", time.localtime(call.daemon.started_at))
+    levels = ("critical", "high", "medium", "low")
     return {
-        "uptime": {"running": f"{int(time.time() - daemon.started_at)} seconds", "since": since},
+        "uptime": {"running": f"{int(time.time() - call.daemon.started_at)} seconds", "since": since},
+        "workers": {"total": "1", "idle": "0", "active": dict.fromkeys(levels, "0")},
+        "queues": dict.fromkeys(levels, "0"),
+        "scheduled": "0",
         "ikesas": {"total": str(len(sas)), "half-open": str(half_open)},
-        "drops": {reason: str(count) for reason, count in daemon.drops().items()},
+        "plugins": [],
+        "memory": {"most-resident-kib": str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)},
+        "drops": _drops(call.daemon),
+        "control": call.losses.section(),
     }
 
 
-async def list_sas(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
-    """Stream each IKE SA that is meant."""
-    ike, ike_id = _text(request, "ike"), _number(request, "ike-id")
-    child, child_id = _text(request, "child"), _number(request, "child-id")
-    for sa in daemon.snapshot():
+async def list_sas(call: Call) -> Section:
+    """Stream each IKE SA that is meant, with those of its children that are."""
+    ike, ike_id = text(call.request, "ike"), number(call.request, "ike-id")
+    child, child_id = text(call.request, "child"), number(call.request, "child-id")
+    for sa in call.daemon.snapshot():
         if ike not in (None, sa.connection) or ike_id not in (None, sa.unique_id):
             continue
-        wanted_child = child is not None or child_id is not None
-        meant = [c for c in sa.children if child in (None, c.name) and child_id in (None, c.unique_id)]
-        if wanted_child and not meant:
+        meant = tuple(c for c in sa.children if child in (None, c.name) and child_id in (None, c.unique_id))
+        if (child, child_id) != (None, None) and not meant:
             continue
-        section = ike_section(sa, daemon.now(), await count(daemon, sa), time.time())
-        await stream("list-sa", {sa.connection: section})
+        counted = await count(call.daemon, sa)
+        section = ike_section(sa, meant, call.daemon.now(), counted, time.time())
+        await call.stream("list-sa", {sa.connection: section})
     return {}
 
 
-async def list_conns(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
-    """Stream each connection."""
-    wanted = _text(request, "ike")
-    for connection in daemon.config.connections:
+async def list_conns(call: Call) -> Section:
+    """Stream each connection of the configuration."""
+    wanted = text(call.request, "ike")
+    for connection in call.daemon.config.connections:
         if wanted in (None, connection.name):
-            await stream("list-conn", {connection.name: connection_section(connection)})
+            section = connection_section(connection, call.daemon.config.daemon)
+            await call.stream("list-conn", {connection.name: section})
     return {}
 
 
-async def get_conns(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
+async def get_conns(call: Call) -> Section:
     """Names of connections."""
-    return {"conns": [connection.name for connection in daemon.config.connections]}
+    return {"conns": [connection.name for connection in call.daemon.config.connections]}
 
 
-async def initiate(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
-    """Bring up a child, or a connection."""
-    outcome = await daemon.initiate(_text(request, "ike"), _text(request, "child"), _seconds(request))
+async def initiate(call: Call) -> Section:
+    """Bring up a child, or a connection with all its children."""
+    ike, child = text(call.request, "ike"), text(call.request, "child")
+    if ike is None and child is None:
+        raise BadRequest("name a connection (ike) or a child")
+    outcome = await call.daemon.initiate(ike, child, wait_seconds(call.request))
     return {"success": "yes"} if outcome.succeeded else {"success": "no", "errmsg": outcome.reason}
 
 
-async def terminate(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
-    """End SAs."""
+async def terminate(call: Call) -> Section:
+    """End IKE SAs or children; with `force` the peer's answer is not waited for longer than `timeout` says."""
     wish = TerminateWish(
-        _text(request, "ike"), _number(request, "ike-id"), _text(request, "child"), _number(request, "child-id")
+        ike=text(call.request, "ike"),
+        ike_id=number(call.request, "ike-id"),
+        child=text(call.request, "child"),
+        child_id=number(call.request, "child-id"),
+        force=flag(call.request, "force"),
     )
-    outcome = await daemon.terminate(wish, _seconds(request))
-    done = outcome.matches > 0 and outcome.terminated == outcome.matches
-    section: Section = {"success": "yes" if done else "no"}
-    if not done:
-        section["errmsg"] = outcome.reason
+    if (wish.ike, wish.ike_id, wish.child, wish.child_id) == (None, None, None, None):
+        raise BadRequest("name what is to end: ike, ike-id, child or child-id")
+    outcome = await call.daemon.terminate(wish, wait_seconds(call.request))
+    done = 0 < outcome.matches == outcome.terminated
+    section: Section = {"success": "yes"} if done else {"success": "no", "errmsg": outcome.reason}
     return section | {"matches": str(outcome.matches), "terminated": str(outcome.terminated)}
 
 
-async def ikepy_status(daemon: DaemonApi, request: Section, stream: Stream) -> Section:
-    """Stream what `ikepy status` shows: connections that are not up too."""
-    sas = daemon.snapshot()
+async def ikepy_status(call: Call) -> Section:
+    """Stream what `ikepy status` shows of IKE SAs; the answer names the connections that have none."""
+    sas = call.daemon.snapshot()
     for sa in sas:
-        section = status_section(sa, daemon.now(), await count(daemon, sa))
-        await stream("ikepy-sa", {sa.connection: section})
+        section = status_section(sa, call.daemon.now(), await count(call.daemon, sa))
+        await call.stream("ikepy-sa", {sa.connection: section})
     up = {sa.connection for sa in sas}
     return {
-        "pid": str(daemon.pid),
-        "version": daemon.version,
-        "uptime": str(int(time.time() - daemon.started_at)),
-        "idle": [connection.name for connection in daemon.config.connections if connection.name not in up],
-        "drops": {reason: str(number) for reason, number in daemon.drops().items()},
+        "pid": str(call.daemon.pid),
+        "version": call.daemon.version,
+        "uptime": str(int(time.time() - call.daemon.started_at)),
+        "idle": [connection.name for connection in call.daemon.config.connections if connection.name not in up],
+        "drops": _drops(call.daemon),
     }
 
 
 async def count(daemon: DaemonApi, sa: IkeSnapshot) -> dict[int, Counted]:
-    """What the kernel counted of each child of an IKE SA."""
+    """What the kernel counted of each child of an IKE SA, by the child's unique number."""
     return {
         child.unique_id: (
             await daemon.counters(child.spec.inbound.id),
@@ -132,26 +165,12 @@ COMMANDS: dict[str, Command] = {
     "terminate": terminate,
     "ikepy-status": ikepy_status,
 }
-EVENTS = frozenset({"log", "control-log", "list-sa", "list-conn", "ike-updown", "child-updown", "ikepy-sa"})
+"""By VICI's names; ikepy's own are `ikepy-*`."""
 
 
-def _text(request: Section, name: str) -> str | None:
-    value = request.get(name)
-    return value if isinstance(value, str) and value else None
+def _is_half_open(sa: IkeSnapshot) -> bool:
+    return sa.state == "CONNECTING" and not sa.initiator
 
 
-def _number(request: Section, name: str) -> int | None:
-    text = _text(request, name)
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _seconds(request: Section) -> float | None:
-    """`timeout` is in ms: 0 or none for ever, -1 not at all."""
-    text = _text(request, "timeout") or "0"
-    if text == "-1":
-        return 0
-    if not (text.isascii() and text.isdigit()) or text == "0":
-        return None
-    return int(text) / 1000
-
-
+def _drops(daemon: DaemonApi) -> Section:
+    return {reason: str(number) for reason, number in daemon.drops().items()}

@@ -5,59 +5,59 @@ Not here: who asks (commands.py), words of algorithms (words.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from ikepy.config.algorithms import proposal_words
-from ikepy.config.model import AddressPattern, AddressPatternKind, AuthKind, ChildConfig, ConnectionConfig
+from ikepy.config.identities import format_identity, format_pattern
+from ikepy.config.model import AddressPattern, AddressPatternKind, AuthKind, ChildConfig, ConnectionConfig, DaemonConfig
 from ikepy.control.codec import Section
 from ikepy.control.words import algorithms
 from ikepy.ike.events import ChildSnapshot, IkeSnapshot
-from ikepy.ipsec import SaCounters
+from ikepy.ipsec import SaCounters, SaSpec
 from ikepy.wire.payloads import Identification
-from ikepy.wire.ts import TrafficSelector
 
 Counted = tuple[SaCounters | None, SaCounters | None]
 """What the kernel counted of a child's states: in, out."""
 
 
-def ike_section(ike: IkeSnapshot, now: float, counted: dict[int, Counted], wall: float) -> Section:
-    """One IKE SA of list-sa; `now` is the Endpoint's clock, `wall` seconds since the epoch."""
+def ike_section(
+    ike: IkeSnapshot, children: Iterable[ChildSnapshot], now: float, counted: dict[int, Counted], wall: float
+) -> Section:
+    """One IKE SA of list-sa with these children; `now` is the Endpoint's clock, `wall` seconds since the epoch."""
     section: Section = {
         "uniqueid": str(ike.unique_id),
         "version": "2",
         "state": ike.state,
         "local-host": str(ike.path.local.address),
         "local-port": str(ike.path.local.port),
-        "local-id": _id(ike.local_id),
+        "local-id": identity_words(ike.local_id),
         "remote-host": str(ike.path.remote.address),
         "remote-port": str(ike.path.remote.port),
-        "remote-id": _id(ike.remote_id),
+        "remote-id": identity_words(ike.remote_id),
     }
     if ike.initiator:
         section["initiator"] = "yes"
-    section["initiator-spi"] = ike.spi_i.hex()
-    section["responder-spi"] = ike.spi_r.hex()
-    if ike.nat_local:
-        section["nat-local"] = "yes"
-    if ike.nat_remote:
-        section["nat-remote"] = "yes"
-    if ike.nat_local or ike.nat_remote:
-        section["nat-any"] = "yes"
+    section |= {"initiator-spi": ike.spi_i.hex(), "responder-spi": ike.spi_r.hex()}
+    nat = {"nat-local": ike.nat_local, "nat-remote": ike.nat_remote, "nat-any": ike.nat_local or ike.nat_remote}
+    section |= {name: "yes" for name, is_so in nat.items() if is_so}
     if ike.proposal is not None:
         section |= algorithms(ike.proposal)
     if ike.established_at is not None:
         section["established"] = str(int(now - ike.established_at))
     if ike.queued:
-        section["tasks-queued"] = list(ike.queued)
+        section["tasks-queued"] = [_task(words) for words in ike.queued]
     if ike.waiting_for is not None:
-        section["tasks-active"] = [ike.waiting_for]
+        section["tasks-active"] = [_task(ike.waiting_for)]
     section["child-sas"] = {
-        f"{child.name}-{child.unique_id}": child_section(child, now, counted.get(child.unique_id, (None, None)), wall)
-        for child in ike.children
+        _unique_name(child): child_section(child, now, counted.get(child.unique_id, (None, None)), wall)
+        for child in children
     }
     return section
 
 
 def child_section(child: ChildSnapshot, now: float, counted: Counted, wall: float) -> Section:
-    """One child of list-sa."""
+    """One child of list-sa; `now` and `wall` as for ike_section()."""
     section: Section = {"name": child.name, "uniqueid": str(child.unique_id)}
     if child.spec is not None:
         section["reqid"] = str(child.spec.outbound.reqid)
@@ -65,8 +65,7 @@ def child_section(child: ChildSnapshot, now: float, counted: Counted, wall: floa
     if child.encap:
         section["encap"] = "yes"
     if child.spec is not None:
-        section["spi-in"] = f"{child.spec.inbound.spi:08x}"
-        section["spi-out"] = f"{child.spec.outbound.spi:08x}"
+        section |= _kernel_words(child.spec.inbound, child.spec.outbound)
     section |= algorithms(child.proposal)
     for side, counters in zip(("in", "out"), counted, strict=True):
         section[f"bytes-{side}"] = str(counters.octets if counters is not None else 0)
@@ -75,25 +74,55 @@ def child_section(child: ChildSnapshot, now: float, counted: Counted, wall: floa
             section[f"use-{side}"] = str(max(0, int(wall - counters.last_used)))
     if child.installed_at is not None:
         section["install-time"] = str(int(now - child.installed_at))
-    section["local-ts"] = [_selector(selector) for selector in child.local_ts]
-    section["remote-ts"] = [_selector(selector) for selector in child.remote_ts]
+    section["local-ts"] = [str(selector) for selector in child.local_ts]
+    section["remote-ts"] = [str(selector) for selector in child.remote_ts]
     return section
 
 
-def connection_section(connection: ConnectionConfig) -> Section:
+def ike_event(ike: IkeSnapshot, now: float, wall: float, *, up: bool) -> Section:
+    """An `ike-updown` event: the IKE SA without its children."""
+    return _up(up) | {ike.connection: ike_section(ike, (), now, {}, wall)}
+
+
+def child_event(ike: IkeSnapshot, child: ChildSnapshot, now: float, wall: float, *, up: bool) -> Section:
+    """A `child-updown` event: the IKE SA with that child alone."""
+    return _up(up) | {ike.connection: ike_section(ike, (child,), now, {}, wall)}
+
+
+def _up(up: bool) -> Section:  # noqa: FBT001 - VICI's flag: it is there or not
+    return {"up": "yes"} if up else {}
+
+
+def _kernel_words(inbound: SaSpec, outbound: SaSpec) -> Section:
+    section: Section = {"spi-in": f"{inbound.spi:08x}", "spi-out": f"{outbound.spi:08x}"}
+    for side, spec in (("in", inbound), ("out", outbound)):
+        if spec.mark is not None:
+            section |= {f"mark-{side}": f"{spec.mark.value:08x}", f"mark-mask-{side}": f"{spec.mark.mask:08x}"}
+    for side, spec in (("in", inbound), ("out", outbound)):
+        if spec.if_id is not None:
+            section[f"if-id-{side}"] = f"{spec.if_id:08x}"
+    return section
+
+
+def connection_section(connection: ConnectionConfig, daemon: DaemonConfig) -> Section:
     """One connection of list-conn."""
-    return {
+    local, remote = connection.local, connection.remote
+    section: Section = {
         "local_addrs": _addresses(connection.local_addrs),
         "remote_addrs": _addresses(connection.remote_addrs),
-        "local_port": str(connection.local_port or 500),
+        "local_port": str(connection.local_port or daemon.port),
         "remote_port": str(connection.remote_port),
         "version": "IKEv2",
         "reauth_time": "0",
         "rekey_time": "0",
+    }
+    if connection.dpd_delay:
+        section["dpd_delay"] = str(int(connection.dpd_delay))
+    return section | {
         "unique": "UNIQUE_NO",
         "proposals": [proposal_words(proposal) for proposal in connection.proposals],
-        "local-1": _auth(connection.local.auth, connection.local.id),
-        "remote-1": _auth(connection.remote.auth, connection.remote.id.identification),
+        "local-1": _auth(local.auth, identity_words(local.id), certs=local.certs),
+        "remote-1": _auth(remote.auth, format_pattern(remote.id), certs=remote.certs, cacerts=remote.cacerts),
         "children": {child.name: _child_config(child) for child in connection.children},
     }
 
@@ -110,9 +139,10 @@ def _child_config(child: ChildConfig) -> Section:
     }
 
 
-def _auth(kind: AuthKind, identity: Identification | None) -> Section:
-    word = "pre-shared key" if kind is AuthKind.PSK else "public key"
-    return {"class": word, "id": _id(identity)}
+def _auth(kind: AuthKind, identity: str, **files: tuple[Path, ...]) -> Section:
+    words = {AuthKind.PSK: "pre-shared key", AuthKind.PUBKEY: "public key"}
+    named: Section = {name: [str(path) for path in paths] for name, paths in files.items() if paths}
+    return {"class": words[kind], "id": identity} | named
 
 
 def _addresses(patterns: tuple[AddressPattern, ...]) -> list[str]:
@@ -127,9 +157,15 @@ def _address(pattern: AddressPattern) -> str:
     return str(pattern.first) if pattern.single is not None else f"{pattern.first}-{pattern.last}"
 
 
-def _id(identity: Identification | None) -> str:
-    return str(identity) if identity is not None else "%any"
+def identity_words(identity: Identification | None) -> str:
+    """An identity as a configuration writes it; `%any` where none is known."""
+    return format_identity(identity) if identity is not None else "%any"
 
 
-def _selector(selector: TrafficSelector) -> str:
-    return str(selector)
+def _task(words: str) -> str:
+    """A task's name: swanctl prints several with spaces between."""
+    return words.replace(" ", "_")
+
+
+def _unique_name(child: ChildSnapshot) -> str:
+    return f"{child.name}-{child.unique_id}"

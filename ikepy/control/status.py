@@ -1,30 +1,31 @@
-"""What `ikepy status` is told of an IKE SA: the snapshot in plain words.
+"""What `ikepy status` is told of an IKE SA: the snapshot in the configuration's words.
 
-Not here: the table (cli/table.py), vici's own sections (sections.py).
+Not here: the table (cli/table.py), vici's own sections in charon's words (sections.py).
 """
 
 from __future__ import annotations
 
+from ikepy.config.algorithms import proposal_words
 from ikepy.control.codec import Section
-from ikepy.control.sections import Counted
-from ikepy.control.words import proposal_line
+from ikepy.control.sections import Counted, identity_words
 from ikepy.ike.events import ChildSnapshot, IkeSnapshot
 
 
 def status_section(ike: IkeSnapshot, now: float, counted: dict[int, Counted]) -> Section:
     """One IKE SA; spans are in seconds."""
     since = ike.established_at if ike.established_at is not None else ike.created_at
+    behind_nat = [side for side, is_so in (("us", ike.nat_local), ("the peer", ike.nat_remote)) if is_so]
     section: Section = {
         "uniqueid": str(ike.unique_id),
         "state": ike.state,
         "role": "initiator" if ike.initiator else "responder",
         "local": str(ike.path.local),
         "remote": str(ike.path.remote),
-        "local-id": str(ike.local_id) if ike.local_id is not None else "%any",
-        "remote-id": str(ike.remote_id) if ike.remote_id is not None else "%any",
+        "local-id": identity_words(ike.local_id),
+        "remote-id": identity_words(ike.remote_id),
         "since": str(int(now - since)),
-        "proposal": proposal_line(ike.proposal) if ike.proposal is not None else "",
-        "nat": " and ".join(side for side, is_so in (("us", ike.nat_local), ("peer", ike.nat_remote)) if is_so),
+        "proposal": proposal_words(ike.proposal) if ike.proposal is not None else "",
+        "behind-nat": behind_nat,
         "waiting-for": ike.waiting_for or "",
         "queued": list(ike.queued),
     }
@@ -45,7 +46,7 @@ def _child(child: ChildSnapshot, now: float, counted: Counted) -> Section:
         "uniqueid": str(child.unique_id),
         "state": child.state,
         "mode": child.mode.value,
-        "proposal": proposal_line(child.proposal),
+        "proposal": proposal_words(child.proposal),
         "encap": "yes" if child.encap else "no",
         "since": str(int(now - child.installed_at)) if child.installed_at is not None else "",
         "spi-in": f"{child.spec.inbound.spi:08x}" if child.spec is not None else "",

@@ -61,13 +61,3 @@ def algorithms(proposal: Proposal) -> dict[str, str]:
     if esn is not None and esn.id == EsnId.ESN:
         words["esn"] = "1"
     return words
-
-
-def proposal_line(proposal: Proposal) -> str:
-    """`AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE_25519` as swanctl prints it."""
-    words = algorithms(proposal)
-    if "encr-keysize" in words:
-        words["encr-alg"] += f"-{words.pop('encr-keysize')}"
-    if words.pop("esn", None):
-        words["esn"] = "ESN"
-    return "/".join(words.values())

@@ -89,12 +89,14 @@ class TerminateWish:
 
     ike, ike_id      connection's name, IKE SA's unique number: without child or child_id the IKE SA ends
     child, child_id  child's name or unique number: only that child ends
+    force            the peer is told, and its answer waited for no longer than `timeout` (None: not at all)
     """
 
     ike: str | None = None
     ike_id: int | None = None
     child: str | None = None
     child_id: int | None = None
+    force: bool = False
 
 
 class DaemonApi(Protocol):

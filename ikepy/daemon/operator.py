@@ -196,18 +196,27 @@ class Operator:
             child_ids = tuple(child for _, child in meant if child is not None)
             end = partial(self._driver.endpoint.terminate, ike_ids=ike_ids, child_ids=child_ids)
             self._driver.feed("terminate", end)
+            if wish.force and timeout is None:
+                self._close(ike_ids)
             if timeout == 0:
                 return TerminateOutcome(len(meant), len(meant))
             with trio.move_on_after(float("inf") if timeout is None else timeout):
                 while self._still_there(meant):
                     await _next_or_none(events, _LOOK_SECONDS)
+            if wish.force:
+                self._close(ike_ids)
         left = len(self._still_there(meant))
         reason = f"{left} of {len(meant)} not gone after {timeout:g} seconds" if left else ""
         return TerminateOutcome(len(meant), len(meant) - left, reason)
 
+    def _close(self, ike_ids: tuple[int, ...]) -> None:
+        """Wait no longer for the answers to our DELETEs."""
+        for ike_id in ike_ids:
+            self._driver.feed("terminate", partial(self._driver.endpoint.fail_sa, ike_id, "terminated"))
+
     def _meant_by(self, wish: TerminateWish) -> list[tuple[int, int | None]]:
         """Unique numbers of the IKE SA and, where a child is meant, of the child."""
-        if wish == TerminateWish():
+        if (wish.ike, wish.ike_id, wish.child, wish.child_id) == (None, None, None, None):
             return []
         of_children = wish.child is not None or wish.child_id is not None
         meant: list[tuple[int, int | None]] = []
