@@ -77,14 +77,17 @@ class Libreswan:
         self._process = None
 
     def up(self, connection: str, child: str = "") -> None:
-        """Initiate a connection."""
+        """Initiate a connection, or the one of another child of it."""
+        connection = f"{connection}.{child}" if f"{connection}.{child}" in self._connections else connection
         said = self.whack("--name", connection, "--initiate", check=False)
         if "established" not in said:
             raise AssertionError(f"libreswan did not bring {connection} up:\n{said}\n{self.log()}")
 
     def down(self, connection: str) -> None:
         """Terminate a connection."""
-        self.whack("--name", connection, "--terminate", check=False)
+        for each in reversed(self._connections):
+            if each == connection or each.startswith(f"{connection}."):
+                self.whack("--name", each, "--terminate", check=False)
 
     def whack(self, *arguments: str, check: bool = True) -> str:
         """Tell pluto."""

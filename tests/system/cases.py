@@ -49,6 +49,11 @@ class Case:
         """Where this case takes place, between ikepy and that peer."""
         return Addresses(self, PEERS[peer])
 
+    def libreswan_connections(self) -> tuple[str, ...]:
+        """What libreswan calls the children: each is a connection to it, and they share an IKE SA."""
+        name = self.connection("libreswan")
+        return (name, *(f"{name}.{child}" for child in self.children[1:]))
+
     def connection(self, peer: str) -> str:
         """Its name in every configuration."""
         return f"{peer}-{self.name}"
@@ -99,7 +104,7 @@ CASES = (
     Case("v4-in-v6", 8, outer=6, inner=4),
     Case("transport", 9, transport=True),
     Case("transport-v6", 10, CBC, outer=6, transport=True),
-    Case("children", 11, children=("net", "more"), peers=("ikepy", "strongswan")),
+    Case("children", 11, children=("net", "more")),
     Case("port", 12, port=5001),
 )
 
@@ -219,7 +224,9 @@ def _swanctl_connection(case: Case) -> str:
 
 def ipsec_conf(cases: list[Case]) -> str:
     """The configuration of a libreswan; ikepy is its right."""
-    return "config setup\n\tuniqueids=no\n" + "".join(_ipsec_connection(case) for case in cases)
+    return "config setup\n\tuniqueids=no\n" + "".join(
+        _ipsec_connection(case, number) for case in cases for number in range(len(case.children))
+    )
 
 
 def ipsec_secrets(cases: list[Case]) -> str:
@@ -231,10 +238,10 @@ def ipsec_secrets(cases: list[Case]) -> str:
     )
 
 
-def _ipsec_connection(case: Case) -> str:
+def _ipsec_connection(case: Case, number: int) -> str:
     at = case.addresses("libreswan")
     lines = [
-        f"conn {case.connection('libreswan')}",
+        f"conn {case.libreswan_connections()[number]}",
         f"left={at.outer(2)}",
         f"leftid=@{at.identity(2)}",
         f"right={at.outer(1)}",
@@ -249,7 +256,7 @@ def _ipsec_connection(case: Case) -> str:
     if case.transport:
         lines.append("type=transport")
     else:
-        lines += [f"leftsubnet={at.network(2)}", f"rightsubnet={at.network(1)}"]
+        lines += [f"leftsubnet={at.network(2, number)}", f"rightsubnet={at.network(1, number)}"]
     if case.port:
         lines += [f"leftprotoport=udp/{case.port}", "rightprotoport=udp"]
     if case.auth == "psk":

@@ -81,7 +81,9 @@ def _make_strongswan(directory: Path, certificates: Path, cases: list[Case]) -> 
 
 def _make_libreswan(directory: Path, certificates: Path, cases: list[Case]) -> Libreswan:
     libre = Libreswan(NAMESPACES["libreswan"], directory)
-    libre.configure(ipsec_conf(cases), ipsec_secrets(cases), tuple(case.connection("libreswan") for case in cases))
+    libre.configure(
+        ipsec_conf(cases), ipsec_secrets(cases), tuple(name for case in cases for name in case.libreswan_connections())
+    )
     for case in cases:
         if case.auth != "psk":
             name = case.addresses("libreswan").identity(2)
