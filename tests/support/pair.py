@@ -57,7 +57,9 @@ def one_address(address: IPv4Address | IPv6Address) -> tuple[AddressPattern, ...
     return (AddressPattern(AddressPatternKind.NETWORK, address, address),)
 
 
-def make_child(name: str = "net", local: str = "10.1.0.0/24", remote: str = "10.2.0.0/24", **more: object) -> ChildConfig:
+def make_child(
+    name: str = "net", local: str = "10.1.0.0/24", remote: str = "10.2.0.0/24", **more: object
+) -> ChildConfig:
     """A child as configured on the left."""
     child = ChildConfig(
         name,
@@ -167,7 +169,9 @@ class Pair:
         return min((at for at in instants if at is not None), default=None)
 
 
-def make_pair(left: Config | None = None, right: Config | None = None, *, link: Link | None = None, seed: int = 1) -> Pair:
+def make_pair(
+    left: Config | None = None, right: Config | None = None, *, link: Link | None = None, seed: int = 1
+) -> Pair:
     """Two sides with fitting configurations, not yet connected."""
     from ikepy.auth.credentials import load_credentials
     from ikepy.auth.service import AuthService

@@ -13,7 +13,18 @@ from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.errors import InvalidPublicValue as CryptoInvalidPublicValue
 from ikepy.crypto.key_exchange import make_key_exchange
 from ikepy.ike import effects, errors
-from ikepy.ike.actions import Action, Datagram, Done, Failed, Outcome, Path, Perform, Publish, SendDatagram, SocketAddress
+from ikepy.ike.actions import (
+    Action,
+    Datagram,
+    Done,
+    Failed,
+    Outcome,
+    Path,
+    Perform,
+    Publish,
+    SendDatagram,
+    SocketAddress,
+)
 from ikepy.ike.effects import Effect
 from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.events import Event
@@ -158,5 +169,3 @@ class World:
         if remote is None:
             raise errors.PeerUnknown(f"connection {connection} has no remote_addrs")
         return Path(SocketAddress(self.address, self.config.daemon.port), SocketAddress(remote, config.remote_port))
-
-
