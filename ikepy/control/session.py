@@ -97,8 +97,12 @@ class Session:
         except* BadRequest as refused:
             answer = _refusal(str(first_of(refused)))
         except* ViciError as too_much:
-            answer = _refusal(f"the answer does not fit VICI: {first_of(too_much)}")
-        await self._send(Packet(PacketType.CMD_RESPONSE, "", answer))
+            answer = _too_much(first_of(too_much))
+        try:
+            segment = build_segment(Packet(PacketType.CMD_RESPONSE, "", answer))
+        except ViciError as too_much:
+            segment = build_segment(Packet(PacketType.CMD_RESPONSE, "", _too_much(too_much)))
+        await self._send_octets(segment)
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -155,7 +159,9 @@ class Session:
             await self._send(Packet(PacketType.EVENT, name, section))
 
     async def _send(self, packet: Packet) -> None:
-        segment = build_segment(packet)
+        await self._send_octets(build_segment(packet))
+
+    async def _send_octets(self, segment: bytes) -> None:
         async with self._sending:
             with trio.fail_after(SLOWEST_SECONDS):
                 await self._stream.send_all(segment)
@@ -210,6 +216,10 @@ async def _answered(command: Command, call: Call) -> Section:
         _log.error("control socket: a command ended in a fault of ikepy's: %s: %s", type(fault).__name__, fault)
         _log.debug("traceback of it", exc_info=fault)
         return _refusal("a fault of ikepy's own; its log says more")
+
+
+def _too_much(fault: BaseException) -> Section:
+    return _refusal(f"the answer does not fit VICI: {fault}")
 
 
 def _refusal(reason: str) -> Section:

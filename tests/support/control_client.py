@@ -34,6 +34,11 @@ class Talk:
             self._ready.extend(self._segments.feed(octets))
         return parse_packet(self._ready.popleft())
 
+    async def receive_all(self) -> None:
+        """Read until the server ends the connection, which raises EOFError or trio.BrokenResourceError."""
+        while True:
+            await self.receive()
+
     async def register(self, *events: str) -> None:
         for event in events:
             await self.send(PacketType.EVENT_REGISTER, event)
@@ -69,8 +74,10 @@ class Stage:
             stream.socket.close()
 
 
-def play(directory: Path, daemon: FakeDaemon, scene: Callable[[Stage], Awaitable[None]]) -> None:
-    """Run a scene before a control server; time passes when nothing else can happen."""
+def play(
+    directory: Path, daemon: FakeDaemon, scene: Callable[[Stage], Awaitable[None]], *, real_time: bool = False
+) -> None:
+    """Run a scene before a control server; time passes when nothing else can happen, or really where others take part."""
 
     async def main() -> None:
         with trio.fail_after(600):
@@ -84,7 +91,7 @@ def play(directory: Path, daemon: FakeDaemon, scene: Callable[[Stage], Awaitable
                     stage.close()
                 nursery.cancel_scope.cancel()
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
+    trio.run(main, clock=None if real_time else trio.testing.MockClock(autojump_threshold=0.05))
 
 
 async def until(true: Callable[[], bool]) -> None:
