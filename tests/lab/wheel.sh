@@ -3,10 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT
-.venv/bin/python -m build -q --wheel --outdir "$scratch" . >/dev/null
+.venv/bin/python -m build --wheel --outdir "$scratch" . >"$scratch/build.log" 2>&1 || { cat "$scratch/build.log" >&2; exit 1; }
 .venv/bin/python -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install -q --disable-pip-version-check "$scratch"/ikepy-*.whl
-cp conf/site.conf "$scratch/" && chmod 600 "$scratch/site.conf"
+install -m 600 conf/site.conf "$scratch/"
+install -m 600 <(echo "a secret of this one test") "$scratch/site.secret"
 cd "$scratch"
 venv/bin/ikepy --version
 venv/bin/ikepy --conf "$scratch/site.conf" --check
