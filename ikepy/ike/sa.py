@@ -373,11 +373,13 @@ class IkeSa(Viewing):
             self.host.set_timer(self, TimerName.LIVENESS, self.heard_at + self._connection.dpd_delay)
 
     def _look_for_life(self) -> None:
-        if self.now - self.heard_at >= self._connection.dpd_delay and self.initiating is None:
-            self.wish(WantLiveness())
-            self.host.set_timer(self, TimerName.LIVENESS, self.now + self._connection.dpd_delay)
-        else:
-            self.host.set_timer(self, TimerName.LIVENESS, max(self.heard_at, self.now - 1) + self._connection.dpd_delay)
+        due = self.heard_at + self._connection.dpd_delay
+        if due <= self.now:
+            due = self.now + self._connection.dpd_delay
+            # Any request of ours that waits for its answer asks for a sign of life already.
+            if not self.is_initiating:
+                self.wish(WantLiveness())
+        self.host.set_timer(self, TimerName.LIVENESS, due)
 
 
 def _waits_for_answer(conversation: Conversation) -> bool:
