@@ -6,16 +6,17 @@ Not here: what the daemon does (daemon/), what the control socket says (control/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ikepy.cli.errors import say
 from ikepy.cli.program import program
 
 
-def main() -> int:
-    """Run the command line; the exit code."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (None: this process's); return the exit code."""
     try:
-        outcome = program.main(standalone_mode=False)
-    except BaseException as error:  # noqa: BLE001 - worded or raised again by `say`
-        from ikepy.cli.errors import say  # noqa: PLC0415 - needed only where something went wrong
-
+        outcome = program.main(arguments, prog_name="ikepy", standalone_mode=False)
+    except BaseException as error:  # noqa: BLE001 - worded, or raised again
         return say(error)
     return outcome if isinstance(outcome, int) else 0
 

@@ -1,10 +1,11 @@
-"""Words and exit codes for what ends a command early.
+"""Words and exit codes for what ends a command early: 1 it came to nothing, 2 it was not understood, 130 Ctrl-C.
 
 Not here: the daemon's own reasons not to start (daemon/service.py).
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -23,27 +24,31 @@ class CommandFailed(Exception):
 
 def say(error: BaseException) -> int:
     """Say in one line what went wrong and return the exit code; raises again what nobody expects."""
+    code, words = _worded(error)
+    if words:
+        print(f"ikepy: {words}", file=sys.stderr)  # noqa: T201 - the one line a user is to see
+    return code
+
+
+def _worded(error: BaseException) -> tuple[int, str]:
     match error:
-        case SystemExit(code=code):
-            return code if isinstance(code, int) else FAILED
-        case click.exceptions.Exit(exit_code=code):
-            return code
-        case click.UsageError():
-            error.show()
-            return USAGE
+        case SystemExit(code=code) | click.exceptions.Exit(exit_code=code):
+            return code if isinstance(code, int) else FAILED, ""
         case click.ClickException():
             error.show()
-            return FAILED
+            return error.exit_code, ""
         case click.exceptions.Abort() | KeyboardInterrupt():
-            return INTERRUPTED
-        case CommandFailed() | ConfigError() | CredentialError():
-            print(f"ikepy: {error}", file=sys.stderr)  # noqa: T201
-        case Refused() | ViciError():
-            print(f"ikepy: {error}; is it an older or newer ikepy?", file=sys.stderr)  # noqa: T201
+            return INTERRUPTED, "interrupted; what the daemon has begun goes on"
         case BrokenPipeError():
-            return FAILED
-        case OSError():
-            print(f"ikepy: {error}", file=sys.stderr)  # noqa: T201
-        case _:
-            raise error
-    return FAILED
+            _close_output()
+            return FAILED, ""
+        case Refused() | ViciError():
+            return FAILED, f"{error}: does the daemon run the same version of ikepy?"
+        case CommandFailed() | ConfigError() | CredentialError() | OSError():
+            return FAILED, str(error)
+    raise error
+
+
+def _close_output() -> None:
+    """Nobody reads any more: let Python's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

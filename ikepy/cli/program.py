@@ -4,15 +4,18 @@
     ikepy --conf site.conf --check    look the configuration over and open nothing
     ikepy status | up | down | demo
 
-Not here: how a table looks (table.py), which daemon is meant (find.py).
+Not here: how a status looks (table.py), which daemon is meant (find.py), errors in words (errors.py).
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -20,37 +23,49 @@ from rich.console import Console
 from ikepy import __version__
 from ikepy.auth.credentials import load_credentials
 from ikepy.cli.errors import CommandFailed
-from ikepy.cli.find import connected, only_run_directory, run_directories
-from ikepy.cli.table import DaemonStatus, make_tables
+from ikepy.cli.find import Meant, connected, only_run_directory, run_directories
+from ikepy.cli.table import DaemonStatus, make_status
+from ikepy.cli.words import counted
 from ikepy.config.load import load
 from ikepy.control.codec import Section
 from ikepy.daemon import service
 from ikepy.daemon.instance import run_directory_of
 
 _LEVELS = ("error", "warning", "info", "debug")
-_PIPE_WIDTH = 140
+_ENDLESS_LINE = 10_000
+"""Columns of a pipe: a row is a line there."""
 _STATUS_SECONDS = 10.0
+_GRACE_SECONDS = 10.0
+"""How much longer than its own timeout a command may be silent before the daemon is given up."""
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+_SECONDS = click.IntRange(min=1)
+
+Command = TypeVar("Command", bound=Callable[..., int])
 
 
-class _Meant:
-    """Which daemon the options before the command name."""
-
-    def __init__(self, conf: Path | None, run_dir: Path | None) -> None:
-        self.conf, self.run_dir = conf, run_dir
+def _of_a_daemon(command: Command) -> Command:
+    """Let a command have --conf and --run-dir behind its name too."""
+    command = click.option("--run-dir", type=_DIRECTORY, help="The daemon with that run directory.")(command)
+    return click.option("--conf", type=_FILE, help="The daemon that runs that configuration file.")(command)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--conf", type=_FILE, help="Configuration file (TOML in a file called .conf).")
-@click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help="Run directory instead of /run/ikepy/NAME.")
+@click.option("--run-dir", type=_DIRECTORY, help="Run directory instead of /run/ikepy/NAME.")
 @click.option("--check", is_flag=True, help="Look the configuration and its files over; open nothing.")
 @click.option("--log-level", type=click.Choice(_LEVELS), help="Instead of the configuration's.")
 @click.version_option(__version__, prog_name="ikepy", message="%(prog)s %(version)s")
 @click.pass_context
-def program(context: click.Context, conf: Path | None, run_dir: Path | None, check: bool, log_level: str | None) -> int:  # noqa: FBT001
-    """An IKEv2/IPsec daemon. `ikepy --conf FILE` runs it in the foreground; the commands below operate one that runs."""
-    context.obj = _Meant(conf, run_dir)
+def program(context: click.Context, conf: Path | None, run_dir: Path | None, check: bool, log_level: str | None) -> int:  # noqa: FBT001 - click's calling convention
+    """Run or operate an IKEv2/IPsec daemon.
+
+    `ikepy --conf FILE` runs one in the foreground until Ctrl-C or SIGTERM; the commands below operate one that runs.
+    """
+    context.obj = Meant(conf, run_dir)
     if context.invoked_subcommand is not None:
+        if check or log_level is not None:
+            raise click.UsageError(f"--check and --log-level do not go with the command {context.invoked_subcommand}")
         return 0
     if conf is None:
         raise click.UsageError("name a configuration with --conf FILE, or a command (status, up, down, demo)")
@@ -58,60 +73,74 @@ def program(context: click.Context, conf: Path | None, run_dir: Path | None, che
 
 
 @program.command()
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@_of_a_daemon
 @click.pass_obj
-def status(meant: _Meant, as_json: bool) -> int:  # noqa: FBT001
-    """Show connections, their state, children and counters."""
-    found = [_ask_status(directory) for directory in run_directories(meant.conf, meant.run_dir)]
+def status(before: Meant, conf: Path | None, run_dir: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click's calling convention
+    """Show connections, children and counters.
+
+    Of all daemons that run, or of the one that --conf or --run-dir names.
+    """
+    found = [_ask_status(directory) for directory in run_directories(_meant(before, conf, run_dir))]
     if as_json:
         click.echo(json.dumps([daemon.as_json() for daemon in found], indent=2))
         return 0
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _width_of_pipe())
-    for daemon in found:
-        for part in make_tables(daemon, named=len(found) > 1, width=console.width):
-            console.print(part, soft_wrap=False)
+    console = Console(highlight=False, width=_width())
+    with console.capture() as printed:
+        for at, daemon in enumerate(found):
+            console.print(*([""] if at else []), *make_status(daemon, console), sep="\n")
+    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
     return 0
 
 
 @program.command()
 @click.argument("connection")
 @click.argument("child", required=False)
-@click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=_SECONDS, default=120, show_default=True, help="Seconds to wait.")
+@_of_a_daemon
 @click.pass_obj
-def up(meant: _Meant, connection: str, child: str | None, timeout: float) -> int:
-    """Bring up a connection with all its children, or one CHILD of it."""
-    request: Section = {"ike": connection, "timeout": str(int(timeout * 1000))}
-    if child is not None:
-        request["child"] = child
-    with connected(only_run_directory(meant.conf, meant.run_dir)) as client:
-        answer = client.call("initiate", request, ("control-log",), _tell)
+def up(before: Meant, conf: Path | None, run_dir: Path | None, connection: str, child: str | None, timeout: int) -> int:
+    """Bring up a connection, or one child of it.
+
+    Without CHILD all its children come up. Waits until it is so; progress is told on standard error.
+    """
+    name = _name(connection, child)
+    answer = _wish("initiate", _meant(before, conf, run_dir), connection, child, timeout)
     if answer.get("success") != "yes":
-        raise CommandFailed(f"{connection} is not up: {answer.get('errmsg', 'no reason given')}")
-    click.echo(f"{connection}{f' {child}' if child else ''} is up")
+        raise CommandFailed(f"{name} is not up: {answer.get('errmsg', 'no reason given')}")
+    click.echo(f"{name} is up")
     return 0
 
 
 @program.command()
 @click.argument("connection")
 @click.argument("child", required=False)
-@click.option("--timeout", type=float, default=30.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=_SECONDS, default=30, show_default=True, help="Seconds to wait.")
+@_of_a_daemon
 @click.pass_obj
-def down(meant: _Meant, connection: str, child: str | None, timeout: float) -> int:
-    """Take a connection down, or one CHILD of it."""
-    request: Section = {"ike": connection, "timeout": str(int(timeout * 1000))}
-    if child is not None:
-        request["child"] = child
-    with connected(only_run_directory(meant.conf, meant.run_dir)) as client:
-        answer = client.call("terminate", request, ("control-log",), _tell)
+def down(
+    before: Meant, conf: Path | None, run_dir: Path | None, connection: str, child: str | None, timeout: int
+) -> int:
+    """Take a connection down, or one child of it.
+
+    Waits until it is so; progress is told on standard error.
+    """
+    name = _name(connection, child)
+    answer = _wish("terminate", _meant(before, conf, run_dir), connection, child, timeout)
+    if answer.get("matches") == "0":
+        raise CommandFailed(f"{name} is not up: see `ikepy status`")
     if answer.get("success") != "yes":
-        raise CommandFailed(f"{connection} is not down: {answer.get('errmsg', 'no reason given')}")
-    click.echo(f"{connection}{f' {child}' if child else ''} is down")
+        raise CommandFailed(f"{name} is not down: {answer.get('errmsg', 'no reason given')}")
+    click.echo(f"{name} is down")
     return 0
 
 
 @program.command()
 def demo() -> int:
-    """Show two gateways on this machine, a tunnel between them and packets through it (needs root)."""
+    """Show a tunnel between two gateways on this machine.
+
+    Two network namespaces, two daemons, pings across, and nothing left behind. Needs root.
+    """
     from ikepy.demo.play import play  # noqa: PLC0415 - nobody else needs what it imports
 
     return play()
@@ -124,7 +153,9 @@ def _check(conf: Path) -> int:
         click.echo(f"warning: {warning}", err=True)
     connections = loaded.config.connections
     children = sum(len(connection.children) for connection in connections)
-    click.echo(f"{conf}: OK, {_counted(len(connections), 'connection', 'connections')}, {_counted(children, 'child', 'children')}")
+    click.echo(
+        f"OK: {counted(len(connections), 'connection', 'connections')}, {counted(children, 'child', 'children')}"
+    )
     return 0
 
 
@@ -136,26 +167,39 @@ def _run(conf: Path, run_dir: Path | None, log_level: str | None) -> int:
     return service.main(config, run_dir or run_directory_of(conf), loaded.warnings)
 
 
+def _meant(before: Meant, conf: Path | None, run_dir: Path | None) -> Meant:
+    """Which daemon: what stands behind the command's name goes before what stands in front of it."""
+    return Meant(conf, run_dir) if conf is not None or run_dir is not None else before
+
+
+def _wish(command: str, meant: Meant, connection: str, child: str | None, timeout: int) -> Section:
+    """Ask for something and print progress until it is answered."""
+    request: Section = {"ike": connection, "timeout": str(timeout * 1000)}
+    if child is not None:
+        request["child"] = child
+    with connected(only_run_directory(meant), timeout + _GRACE_SECONDS) as client:
+        return client.call(command, request, ("control-log",), _tell)
+
+
+def _tell(_event: str, section: Section) -> None:
+    click.echo(str(section.get("msg", "")), err=True)
+
+
 def _ask_status(directory: Path) -> DaemonStatus:
     sas: list[tuple[str, Section]] = []
 
-    def take(_name: str, section: Section) -> None:
+    def take(_event: str, section: Section) -> None:
         sas.extend((name, body) for name, body in section.items() if isinstance(body, dict))
 
     with connected(directory, _STATUS_SECONDS) as client:
         answer = client.call("ikepy-status", {}, ("ikepy-sa",), take)
-    return DaemonStatus(directory.name, answer, tuple(sas))
+    return DaemonStatus(str(directory), answer, tuple(sas))
 
 
-def _tell(_name: str, section: Section) -> None:
-    click.echo(str(section.get("msg", "")), err=True)
+def _width() -> int | None:
+    """The columns to print for: the screen's, what COLUMNS says, or of a pipe as many as it takes."""
+    return None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _ENDLESS_LINE
 
 
-def _width_of_pipe() -> int | None:
-    import os  # noqa: PLC0415
-
-    return None if os.environ.get("COLUMNS") else _PIPE_WIDTH
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+def _name(connection: str, child: str | None) -> str:
+    return connection if child is None else f"{connection}/{child}"

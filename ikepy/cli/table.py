@@ -1,138 +1,211 @@
-"""The table of `ikepy status`: a line for each connection, under it one for each child.
+"""What `ikepy status` prints: one table where it fits the screen, else a block for each connection and child.
 
-Rule 1: it reads the same at 80 columns, at 140, and in a pipe; words are wrapped, never cut.
-Not here: asking the daemon (program.py).
+Rule 1: no word is cut or broken, at 80 columns, at 140 and in a pipe.
+Rule 2: a child is named CONNECTION/CHILD, so that one line says whose it is.
+Not here: asking the daemon (program.py), numbers in words (words.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from rich.console import RenderableType
-from rich.markup import escape
+from rich.console import Console, RenderableType
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
+from ikepy.cli.words import colour, counted, octets, span
 from ikepy.control.codec import Section
 
-_WIDE = 120
-_KIB = 1024
-_COLOURS = {"ESTABLISHED": "green", "CONNECTING": "yellow", "DELETING": "yellow", "INSTALLED": "green", "idle": "dim"}
+_MOST_HALF_OPEN = 4
+"""Half-open IKE SAs of peers that are shown; of more only the number is."""
+_SELECTORS_LINE = 44
+"""Columns up to which selectors stand in one line."""
+_LABEL = len("waits for")
+_OBVIOUS = frozenset({"peer", "selectors"})
+"""What a table says in its heading."""
+_COLUMNS = ("connection", "state", "since", "peer, or selectors", "proposal", "in", "out")
+_RIGHT = frozenset({"in", "out"})
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """What a daemon answered."""
+    """What a daemon answered to `ikepy-status`.
 
-    name: str
+    place   its run directory
+    sas     connection's name and IKE SA
+    """
+
+    place: str
     answer: Section
     sas: tuple[tuple[str, Section], ...]
 
     def as_json(self) -> dict[str, object]:
         """The same for `--json`."""
         sas = [{"connection": name, **section} for name, section in self.sas]
-        return {"daemon": self.name, **self.answer, "sas": sas}
+        return {"run-dir": self.place, **self.answer, "sas": sas}
 
 
-def make_tables(status: DaemonStatus, *, named: bool, width: int) -> Iterator[RenderableType]:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A connection or a child.
+
+    about   (what, lines) that stand below each other: selectors, what is waited for, ...
+    """
+
+    name: str
+    state: str
+    since: str
+    about: tuple[tuple[str, str], ...]
+    proposal: str = ""
+    inbound: str = ""
+    outbound: str = ""
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it is a child: only those count octets."""
+        return bool(self.inbound)
+
+
+def make_status(status: DaemonStatus, console: Console) -> Iterator[RenderableType]:
     """All that is printed of one daemon."""
-    if named:
-        yield f"[bold]{escape(status.name)}[/] (pid {_text(status.answer, 'pid')})"
-    idle = status.answer.get("idle", [])
-    if not status.sas and not idle:
-        yield "no connections are configured"
-        return
-    connections = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in ("connection", "peer", "state", "since", "proposal", "next event"):
-        connections.add_column(title, overflow="fold")
-    for name, sa in status.sas:
-        connections.add_row(
-            escape(name),
-            escape(f"{_text(sa, 'remote-id')} at {_text(sa, 'remote')}"),
-            _state(_text(sa, "state"), _text(sa, "waiting-for")),
-            span(_text(sa, "since")),
-            escape(_foldable(_text(sa, "proposal"))),
-            _next_event(sa),
-        )
-    for name in idle if isinstance(idle, list) else []:
-        connections.add_row(escape(name), "", _state("idle", ""), "", "", "")
-    yield connections
-    children = [(name, child) for name, sa in status.sas for child in _children(sa)]
-    if children:
+    answer = status.answer
+    yield Text(
+        f"ikepy {_text(answer, 'version')}, process {_text(answer, 'pid')}, "
+        f"running for {span(_text(answer, 'uptime'))}, {status.place}",
+        style="bold",
+    )
+    rows = list(_rows(status))
+    if rows:
         yield ""
-        yield _child_table(children, wide=width >= _WIDE)
+        table = _table(rows)
+        fits = Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width
+        yield table if fits else _blocks(rows)
+    else:
+        yield "no connection is configured"
+    yield from _footer(status)
 
 
-def _child_table(children: list[tuple[str, Section]], *, wide: bool) -> Table:
+def _rows(status: DaemonStatus) -> Iterator[_Row]:
+    half_open = 0
+    for name, sa in status.sas:
+        if _is_half_open(sa):
+            half_open += 1
+            if half_open > _MOST_HALF_OPEN:
+                continue
+        yield _ike_row(name, sa)
+        yield from (_child_row(name, child) for child in _sections(sa, "children"))
+    yield from (_Row(name, "idle", "", ()) for name in _items(status.answer, "idle"))
+
+
+def _ike_row(name: str, sa: Section) -> _Row:
+    about = [("peer", f"{_text(sa, 'remote-id')} at {_text(sa, 'remote')}")]
+    if _items(sa, "behind-nat"):
+        sides = _items(sa, "behind-nat")
+        about.append(("NAT", f"{' and '.join(sides)} {'is' if sides == ['the peer'] else 'are'} behind one"))
+    if _text(sa, "waiting-for"):
+        about.append(("waits for", _text(sa, "waiting-for")))
+    if _items(sa, "queued"):
+        about.append(("queued", ", ".join(_items(sa, "queued"))))
+    if _text(sa, "next-event"):
+        about.append(("next", f"{_text(sa, 'next-event')} in {span(_text(sa, 'next-event-in'))}"))
+    return _Row(name, _text(sa, "state"), span(_text(sa, "since")), tuple(about), _text(sa, "proposal"))
+
+
+def _child_row(connection: str, child: Section) -> _Row:
+    about = [("selectors", _selectors(_items(child, "local-ts"), _items(child, "remote-ts")))]
+    words = ["transport mode"] if _text(child, "mode") == "transport" else []
+    words += ["in UDP"] if _text(child, "encap") == "yes" else []
+    if words:
+        about.append(("ESP", ", ".join(words)))
+    inbound, outbound = (
+        f"{octets(_text(child, f'bytes-{side}'))}, {_text(child, f'packets-{side}')} pkt" for side in ("in", "out")
+    )
+    return _Row(
+        f"{connection}/{_text(child, 'name')}",
+        _text(child, "state"),
+        span(_text(child, "since")),
+        tuple(about),
+        _text(child, "proposal"),
+        inbound,
+        outbound,
+    )
+
+
+def _table(rows: list[_Row]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    titles = ["child", "state", "selectors", "proposal", "SPI in/out", "in", "out"] if wide else ["child", "selectors", "in", "out"]
-    for title in titles:
-        right = title in {"in", "out"}
-        table.add_column(title, overflow="fold", justify="right" if right else "left", no_wrap=right)
-    for connection, child in children:
-        selectors = f"{_listed(child, 'local-ts')} = {_listed(child, 'remote-ts')}"
-        counters = [
-            f"{octets(_text(child, f'bytes-{side}'))}, {_text(child, f'packets-{side}')} pkt" for side in ("in", "out")
-        ]
-        name = escape(f"{connection}/{_text(child, 'name')}")
-        if not wide:
-            table.add_row(name, escape(selectors), *counters)
-            continue
-        words = [_text(child, "mode"), *(["in UDP"] if _text(child, "encap") == "yes" else [])]
-        state = f"{_state(_text(child, 'state'), '')} {span(_text(child, 'since'))}, {', '.join(words)}"
-        spis = f"{_text(child, 'spi-in')} {_text(child, 'spi-out')}"
-        table.add_row(name, state, escape(selectors), escape(_foldable(_text(child, "proposal"))), spis, *counters)
+    for title in _COLUMNS:
+        table.add_column(title, justify="right" if title in _RIGHT else "left", no_wrap=True)
+    for row in rows:
+        about = "\n".join(words if what in _OBVIOUS else f"{what}: {words}" for what, words in row.about)
+        table.add_row(
+            Text(row.name),
+            Text(row.state, style=colour(row.state)),
+            Text(row.since),
+            Text(about),
+            *map(Text, (row.proposal, row.inbound, row.outbound)),
+        )
     return table
 
 
-def span(seconds: str) -> str:
-    """`51 min`, `3 h 05 min`, `2 d 4 h`."""
-    if not seconds.isdigit():
-        return ""
-    total = int(seconds)
-    if total < 60:  # noqa: PLR2004
-        return f"{total} s"
-    if total < 3600:  # noqa: PLR2004
-        return f"{total // 60} min"
-    if total < 86400:  # noqa: PLR2004
-        return f"{total // 3600} h {total % 3600 // 60:02} min"
-    return f"{total // 86400} d {total % 86400 // 3600} h"
+def _blocks(rows: list[_Row]) -> Table:
+    blocks = Table.grid()
+    blocks.add_column(overflow="fold")
+    for at, row in enumerate(rows):
+        if at and not row.is_child:
+            blocks.add_row("")
+        heading = Text.assemble(row.name, "  ", (row.state, colour(row.state)))
+        blocks.add_row(heading.append(f" for {row.since}") if row.since else heading)
+        lines = Table.grid(padding=(0, 2, 0, 0))
+        lines.add_column(style="bright_black", min_width=_LABEL, no_wrap=True)
+        lines.add_column(overflow="fold")
+        about = [*row.about, ("proposal", row.proposal)]
+        if row.is_child:
+            about += [("in, out", f"{row.inbound}; {row.outbound}")]
+        for what, words in about:
+            if words:
+                lines.add_row(what, Text(words))
+        if lines.row_count:
+            blocks.add_row(Padding(lines, (0, 0, 0, 2)))
+    return blocks
 
 
-def octets(count: str) -> str:
-    """`840 B`, `12.3 KiB`, `4.0 MiB`."""
-    number = float(count) if count.isdigit() else 0.0
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < _KIB:
-            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
-        number /= _KIB
-    return f"{number:.1f} TiB"
+def _footer(status: DaemonStatus) -> Iterator[RenderableType]:
+    half_open = sum(_is_half_open(sa) for _, sa in status.sas)
+    if half_open > _MOST_HALF_OPEN:
+        more = half_open - _MOST_HALF_OPEN
+        yield ""
+        yield f"{counted(more, 'IKE SA', 'IKE SAs')} more that peers have begun and not authenticated"
+    drops = status.answer.get("drops", {})
+    if isinstance(drops, dict) and drops:
+        yield ""
+        yield Text("dropped datagrams: " + "; ".join(f"{count} {reason}" for reason, count in drops.items()))
 
 
-def _next_event(sa: Section) -> str:
-    if not _text(sa, "next-event"):
-        return ""
-    return f"{escape(_text(sa, 'next-event'))} in {span(_text(sa, 'next-event-in'))}"
+def _is_half_open(sa: Section) -> bool:
+    return _text(sa, "state") == "CONNECTING" and _text(sa, "role") == "responder"
 
 
-def _state(state: str, waiting_for: str) -> str:
-    colour = _COLOURS.get(state, "default")
-    words = f"[{colour}]{escape(state)}[/]"
-    return f"{words}: waits for {escape(waiting_for)}" if waiting_for else words
+def _selectors(local: list[str], remote: list[str]) -> str:
+    line = f"{' '.join(local)} = {' '.join(remote)}"
+    if len(line) <= _SELECTORS_LINE:
+        return line
+    pairs = enumerate(zip_longest(local, remote, fillvalue=""))
+    width = max(map(len, local), default=0)
+    return "\n".join(f"{ours:{width}} {' ' if at else '='} {theirs}".rstrip() for at, (ours, theirs) in pairs)
 
 
-def _foldable(proposal: str) -> str:
-    return proposal.replace("/", " ")
+def _sections(section: Section, key: str) -> list[Section]:
+    found = section.get(key, {})
+    return [each for each in found.values() if isinstance(each, dict)] if isinstance(found, dict) else []
 
 
-def _children(sa: Section) -> list[Section]:
-    children = sa.get("children", {})
-    return [child for child in children.values() if isinstance(child, dict)] if isinstance(children, dict) else []
-
-
-def _listed(section: Section, key: str) -> str:
+def _items(section: Section, key: str) -> list[str]:
     value = section.get(key, [])
-    return " ".join(value) if isinstance(value, list) else ""
+    return value if isinstance(value, list) else []
 
 
 def _text(section: Section, key: str) -> str:
