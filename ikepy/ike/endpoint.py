@@ -288,7 +288,7 @@ class Endpoint:
         if self._lingering and self._lingering[0] is sa:
             self._lingering.popleft()
         self._by_id.pop(sa.unique_id, None)
-        self._sas.pop(sa.channel.spi_i if sa.is_initiator else sa.channel.spi_r, None)
+        self._sas.pop(sa.our_spi, None)
         for name in TimerName:
             self.clear_timer(sa, name)
 
@@ -349,8 +349,8 @@ class Endpoint:
     def new_sa(self, connection: ConnectionConfig, path: Path, spi_i: bytes, *, our_spi: bytes | None = None) -> IkeSa:
         """Make an IKE SA: ours as initiator, or with `our_spi` as the responder of a peer's."""
         self._last_id += 1
-        sa = IkeSa(self, self._last_id, connection, path, spi_i, is_initiator=our_spi is None)
-        self._sas[spi_i if our_spi is None else our_spi] = sa
+        sa = IkeSa(self, self._last_id, connection, path, spi_i, our_spi=our_spi)
+        self._sas[sa.our_spi] = sa
         self._by_id[sa.unique_id] = sa
         return sa
 

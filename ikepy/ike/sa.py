@@ -47,11 +47,19 @@ class IkeSa(Viewing):
     """One IKE SA, from its first datagram to its end."""
 
     def __init__(
-        self, host: Host, unique_id: int, connection: ConnectionConfig, path: Path, spi_i: bytes, *, is_initiator: bool
+        self,
+        host: Host,
+        unique_id: int,
+        connection: ConnectionConfig,
+        path: Path,
+        spi_i: bytes,
+        *,
+        our_spi: bytes | None,
     ) -> None:
-        self.host, self.unique_id, self.is_initiator = host, unique_id, is_initiator
+        self.host, self.unique_id, self.is_initiator = host, unique_id, our_spi is None
+        self.our_spi = spi_i if our_spi is None else our_spi
         self._connection = connection
-        self.channel = Channel(host, self, spi_i, path, is_initiator=is_initiator)
+        self.channel = Channel(host, self, spi_i, path, is_initiator=self.is_initiator)
         self._phase: Phase = Connecting()
         self.children: dict[int, ChildSa] = {}
         self.deleting: set[int] = set()
@@ -243,6 +251,7 @@ class IkeSa(Viewing):
             if is_init:
                 self.host.drop(datagram, DropReason.MALFORMED, str(fault), header)
                 return
+            self.host.observer.message_received(Message(header, ()), len(datagram.octets), datagram.path, repeat=False)
             self.channel.end_request()
             self._follow(conversation, conversation.fail(fault))
             return
