@@ -297,6 +297,8 @@ def anything(target: Target, count: int, ends: Counter[str], *, pending: bool) -
     pair, corpus = None, list[Datagram]()
     for number in range(count):
         if pair is None or number % 400 == 0:
+            if target.right is not None:
+                target.right.last_now += 40  # what wrong requests left half-open is forgotten
             if pending:
                 name = held[(number // 400) % len(held)]
                 pair = target.fresh()
