@@ -78,7 +78,7 @@ class LoggingObserver:
             path.remote.address,
         )
 
-    def decided(self, spi_i: bytes, spi_r: bytes, decision: str, *, warning: bool = False) -> None:  # noqa: ARG002
+    def decided(self, spi_i: bytes, spi_r: bytes, decision: str, *, warning: bool = False) -> None:
         """One line at DEBUG, or at WARNING."""
         if not warning:
             self._log.debug("%s%s", _prefix(spi_i), decision)
@@ -89,8 +89,8 @@ class LoggingObserver:
     def keys_derived(
         self,
         spi_i: bytes,
-        spi_r: bytes,  # noqa: ARG002
-        keys: dict[str, Secret],  # noqa: ARG002
+        spi_r: bytes,
+        keys: dict[str, Secret],
         encr: str,
         integ: str,
     ) -> None:
