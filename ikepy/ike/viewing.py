@@ -20,6 +20,10 @@ from ikepy.ipsec import Spi
 from ikepy.wire.payloads import Identification
 
 
+MOST_CHILDREN = 256
+"Children of one IKE SA; a peer that wants more is told NO_ADDITIONAL_SAS."
+
+
 class Viewing:
     """Facts of an IKE SA, and the named things an exchange may do to it."""
 
@@ -72,6 +76,11 @@ class Viewing:
     def now(self) -> float:
         """The instant of the present input."""
         return self.host.now
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more child may be made."""
+        return len(self.children) < MOST_CHILDREN
 
     def adopt_path(self, path: Path) -> None:
         """Send there from now on."""

@@ -89,6 +89,8 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[ChildSa
         raise NoAdditionalSas("rekeying of the IKE SA is not done here yet")
     if sa.is_closing:
         raise TemporaryFailure("the IKE SA is being deleted")  # §2.25.2
+    if not sa.has_room:
+        raise NoAdditionalSas("the IKE SA has as many children as it may have")
     transport = any(notify.type is NotifyType.USE_TRANSPORT_MODE for notify in wish.notifies)
     sent = wish.ke.method if wish.ke is not None else None
     choice = choose_child(

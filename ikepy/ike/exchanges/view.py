@@ -59,6 +59,10 @@ class SaView(Protocol):
     def now(self) -> float:
         """The instant of the present input."""
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more child may be made."""
+
     def adopt_path(self, path: Path) -> None:
         """Send there from now on."""
 
