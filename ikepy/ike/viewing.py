@@ -19,7 +19,6 @@ from ikepy.ike.wishes import WantForeignChildDeleted, Wish
 from ikepy.ipsec import Spi
 from ikepy.wire.payloads import Identification
 
-
 MOST_CHILDREN = 256
 "Children of one IKE SA; a peer that wants more is told NO_ADDITIONAL_SAS."
 
