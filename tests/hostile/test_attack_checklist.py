@@ -47,10 +47,10 @@ from ikepy.wire.registry import (
 )
 from ikepy.wire.sa import Proposal, Sa, make_transform
 from ikepy.wire.ts import TsI, TsR
-from tests.ike.test_pair_established import ask, raw, sa_of
 from tests.support.link import arriving
 from tests.support.pair import Pair, established_pair, make_pair
 from tests.support.pcap import read_datagrams
+from tests.support.sealing import ask, raw, sa_of
 from tests.support.vectors import VECTORS, load_json, needs_vectors
 
 

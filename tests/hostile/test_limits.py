@@ -9,8 +9,8 @@ from ikepy.wire.payloads import Nonce
 from ikepy.wire.registry import ExchangeType, NotifyType
 from ikepy.wire.sa import Sa
 from ikepy.wire.ts import TsI, TsR
-from tests.ike.test_pair_established import ask
 from tests.support.pair import established_pair, make_child, make_config, networks
+from tests.support.sealing import ask
 
 
 def test_a_peer_cannot_make_children_without_end(monkeypatch) -> None:
