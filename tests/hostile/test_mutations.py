@@ -43,7 +43,8 @@ SHARES = {
     "sealed requests to a closing side": 0.04,
     "IKE_SA_INIT requests": 0.15,
     "IKE_SA_INIT responses": 0.10,
-    "anything to an established side": 0.10,
+    "sealed requests while effects are pending": 0.05,
+    "anything to an established side": 0.05,
     "anything while effects are pending": 0.10,
 }
 
@@ -140,22 +141,40 @@ def path_to(side: Side, port: int = 500) -> Path:
 # -- the ways ------------------------------------------------------------------------------------------------------
 
 
-def sealed_requests(target: Target, count: int, ends: Counter[str], *, to_responder: bool) -> None:
+def sealed_requests(
+    target: Target, count: int, ends: Counter[str], *, to_responder: bool, pending: bool = False
+) -> None:
+    """With `pending`, what the kernel is asked for is answered a few messages later."""
     rng, pair = target.rng, target.established()
     spi_i = pair.left.sa.spi_i
     for _ in range(count):
         near, far = (pair.right, pair.left) if to_responder else (pair.left, pair.right)
         receiver, sender = sa_of(near, spi_i), sa_of(far, spi_i)
         if receiver is None or sender is None or not receiver.children:
+            let_go(near, pair)
             pair = target.established()
             spi_i = pair.left.sa.spi_i
             near, far = (pair.right, pair.left) if to_responder else (pair.left, pair.right)
             receiver, sender = sa_of(near, spi_i), sa_of(far, spi_i)
+        if pending:
+            near.hold = lambda effect: type(effect).__name__ in {"AllocateSpi", "InstallChildSa", "RemoveChildSa"}
+            if rng.random() < 0.2:
+                near.release(pair.now)
+            near.outbox.clear()
         exchange, payloads = rng.choice(payload_sets(sender))
         number = receiver.channel.responses.expected_id + rng.choice((0,) * 12 + (-1, 1, 7))
         flags = FLAG_INITIATOR if to_responder else 0
         header = IkeHeader(spi_i, sender.channel.spi_r, PayloadType(0), exchange, flags, number & 0xFFFFFFFF, 0)
         throw(near, Datagram(seal(rng, sender, header, payloads), path_to(near)), pair.now, ends)
+    let_go(near, pair)
+
+
+def let_go(side: Side, pair: Pair) -> None:
+    """Perform all that was held, and hold nothing more."""
+    side.hold = lambda effect: False
+    while side.held:
+        side.release(pair.now)
+    side.outbox.clear()
 
 
 def sealed_auth_requests(target: Target, count: int, ends: Counter[str]) -> None:
@@ -327,6 +346,9 @@ def anything(target: Target, count: int, ends: Counter[str], *, pending: bool) -
 WAYS: dict[str, Callable[[Target, int, Counter[str]], None]] = {
     "sealed requests to an established responder": lambda t, n, e: sealed_requests(t, n, e, to_responder=True),
     "sealed requests to an established initiator": lambda t, n, e: sealed_requests(t, n, e, to_responder=False),
+    "sealed requests while effects are pending": lambda t, n, e: sealed_requests(
+        t, n, e, to_responder=True, pending=True
+    ),
     "sealed IKE_AUTH requests": sealed_auth_requests,
     "sealed IKE_AUTH responses": sealed_auth_responses,
     "sealed responses to an established initiator": sealed_responses,
