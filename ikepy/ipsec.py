@@ -24,10 +24,12 @@ Owner = NewType("Owner", str)
 
 
 class Mode(Enum):
-    """How packets are wrapped (RFC 4301 §4.1)."""
+    """How packets are wrapped (RFC 4301 §4.1), or that they are not: PASS and DROP are of shunts, never of a state."""
 
     TUNNEL = "tunnel"
     TRANSPORT = "transport"
+    PASS = "pass"
+    DROP = "drop"
 
 
 class Direction(Enum):

@@ -1,7 +1,8 @@
 """What follows when a conversation ends: its result becomes the SA's state, in one commit.
 
 Rule 1: nothing here awaits; each result has one place.
-Not here: the exchanges (exchanges/), who starts them (sa.py).
+Rule 2: what failed for a while is wished again after a wait (RFC 7296 §2.25); what is no more is not.
+Not here: the exchanges (exchanges/), who starts them (granting.py), rekeyed IKE SAs (succession.py).
 """
 
 from __future__ import annotations
@@ -9,25 +10,41 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ikepy.config.model import ChildConfig
+from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
-from ikepy.ike.errors import GaveUp, IkeError
-from ikepy.ike.events import ChildSaUp, IkeSaUp
+from ikepy.ike.child_table import Theirs
+from ikepy.ike.collisions import Side
+from ikepy.ike.effects import RemoveChildSa
+from ikepy.ike.errors import GaveUp, IkeError, RefusedByPeer
+from ikepy.ike.events import ChildSaRekeyed, ChildSaUp, IkeSaUp
 from ikepy.ike.exchanges import ike_auth
+from ikepy.ike.exchanges.change_over import Looked
 from ikepy.ike.exchanges.delete import IkeDeleted
 from ikepy.ike.exchanges.ike_auth import AuthResult, PeerNotAuthenticated
 from ikepy.ike.exchanges.informational import Informed
+from ikepy.ike.exchanges.rekey_child import ChildRekeyed, ChildRekeyedByPeer
+from ikepy.ike.exchanges.rekey_ike import Successor
 from ikepy.ike.faults import is_fatal
 from ikepy.ike.nat import float_path
 from ikepy.ike.phases import Authenticating, Closing, Established, Keyed
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName
+from ikepy.ike.upkeep import REDUNDANT
+from ikepy.ike.viewing import REKEY_IKE
+from ikepy.ike.wishes import WantChild, WantChildDeleted, WantChildRekeyed, WantRekeyed
 from ikepy.wire.errors import WireError
+from ikepy.wire.registry import NotifyType
 
 if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
 
-_CONNECTING = frozenset({"IKE_SA_INIT", "IKE_AUTH"})
+CONNECTING = frozenset({"IKE_SA_INIT", "IKE_AUTH"})
+SOON = 8.0
+"Seconds after which what the peer could not do just now is tried again (TEMPORARY_FAILURE)."
+LATER = 60.0
+"Seconds after which a refused rekeying is tried again."
+PATIENCE = 180.0
+"Seconds of nothing but TEMPORARY_FAILURE after which both sides are out of step, and the IKE SA is closed (§2.25)."
 
 
 class Adoption:
@@ -35,18 +52,7 @@ class Adoption:
 
     def __init__(self, sa: IkeSa) -> None:
         self._sa = sa
-        self.first_child: ChildConfig | None = None
-        self.wanted_child: ChildConfig | None = None
-
-    @property
-    def child_under_way(self) -> ChildConfig | None:
-        """The child that the present conversation makes, None where it makes none."""
-        conversation = self._sa.initiating
-        if conversation is None:
-            return None
-        if conversation.name in _CONNECTING:
-            return self.first_child
-        return self.wanted_child if conversation.name == "CREATE_CHILD_SA" else None
+        self._refused_since: float | None = None
 
     def adopt(self, result: object) -> None:
         """Take the result of a conversation that came to its good end."""
@@ -55,70 +61,217 @@ class Adoption:
                 self._adopt_keys(result)
             case AuthResult():
                 self._establish(result)
-            case ChildSa():
-                self.add_child(result)
-            case Informed(closed, removed):
-                self._removed(removed, "deleted by the peer")
-                if closed is not None:
-                    self._sa.close(closed)
+            case Successor(initiated=True):
+                self._sa.succession.made_by_us(result)
+            case Successor():
+                self._sa.succession.made_by_peer(result)
             case IkeDeleted():
-                self._sa.close("deleted")
-            case tuple():
-                self._removed(result, "deleted")
+                self._sa.close("deleted", Cause.OPERATOR)
             case _:
-                pass  # a liveness check: that it ended is all it says
+                self._adopt_of_children(result)  # of a liveness check, that it ended is all it says
+
+    def _adopt_of_children(self, result: object) -> None:
+        match result:
+            case ChildSa():
+                self._refused_since = None
+                self.add_child(result)
+            case ChildRekeyed(old, new):
+                self._refused_since = None
+                self._replace(old, new)
+            case ChildRekeyedByPeer(old, new):
+                self._prepare_heir(old, new)
+            case Informed(closed, removed):
+                self._removed(removed, "deleted by the peer", Cause.PEER_CLOSED)
+                if closed is not None:
+                    self._close(closed)
+            case Looked(heir):
+                self._look_again(heir, is_used=result.is_used)
+            case tuple():
+                self._removed(result, "deleted", Cause.OPERATOR)
+
+    # -- failures ------------------------------------------------------------------------------------------------
 
     def attempt_failed(self, name: str, error: IkeError | WireError) -> None:
         """Take the fault that ended a conversation we began."""
         sa, reason = self._sa, str(error)
         if isinstance(error, PeerNotAuthenticated) and isinstance(sa.phase, Authenticating):
             sa.enter(Closing(sa.phase.keyed, None, reason))
-        elif name in _CONNECTING or name == "delete" or isinstance(error, GaveUp):
+        elif name == REKEY_IKE and sa.succession.follow_peer():
+            sa.decided(f"our rekeying of the IKE SA came to nothing ({reason}), the peer's did not")
+        elif isinstance(error, GaveUp):
+            sa.close(reason, Cause.PEER_DEAD)
+        elif name in CONNECTING or name == "delete":
             sa.close(reason)
         elif is_fatal(error):
-            sa.terminate(reason)
-        elif name == "CREATE_CHILD_SA" and self.wanted_child is not None:
-            sa.child_failed(self.wanted_child.name, reason)
+            sa.terminate(reason, Cause.FAILED)
         else:
-            sa.decided(f"{name} failed: {reason}", warning=True)
+            self._try_again(name, error)
+
+    def _try_again(self, name: str, error: IkeError | WireError) -> None:
+        sa, reason = self._sa, str(error)
+        refusal = error.notify if isinstance(error, RefusedByPeer) else None
+        if refusal is NotifyType.TEMPORARY_FAILURE and self._is_out_of_step():
+            sa.decided("the peer says TEMPORARY_FAILURE for minutes: both sides are out of step", warning=True)
+            sa.terminate("out of step with the peer", Cause.PEER_DEAD)
+            return
+        match name:
+            case "rekey child":
+                self._rekey_child_again(refusal, reason)
+            case "rekey IKE SA":
+                self._rekey_ike_again(refusal, reason)
+            case "CREATE_CHILD_SA" if sa.wanted_child is not None:
+                wanted, sa.wanted_child = sa.wanted_child, None
+                if refusal is NotifyType.TEMPORARY_FAILURE:
+                    sa.granting.postpone(WantChild(wanted), SOON)
+                else:
+                    sa.child_failed(wanted.name, reason)
+                    sa.host.child_failed(sa, wanted, Cause.FAILED)
+            case _:
+                sa.decided(f"{name} failed: {reason}", warning=True)
+
+    def _is_out_of_step(self) -> bool:
+        if self._refused_since is None:
+            self._refused_since = self._sa.now
+        return self._sa.now - self._refused_since > PATIENCE
+
+    def _rekey_child_again(self, refusal: NotifyType | None, reason: str) -> None:
+        sa, table = self._sa, self._sa.table
+        old = sa.rekeyed_child
+        if old is None:
+            return
+        table.tidy(old.unique_id)
+        if old.unique_id not in table.children or table.is_replaced(old):
+            sa.decided(f"rekeying of child {old.name} is no longer wanted: {reason}")
+        elif refusal is NotifyType.CHILD_SA_NOT_FOUND:
+            # §2.25: the peer does not have it; a new one comes in its place.
+            sa.decided(f"the peer does not know child {old.name} any more: it is made anew", warning=True)
+            self._take_down(old, reason)
+            if table.named(old.name) is None:
+                sa.wish(WantChild(old.negotiated.config))
+        elif refusal is NotifyType.NO_ADDITIONAL_SAS:
+            # §1.3: a peer that makes no children on an IKE SA; another IKE SA brings new keys.
+            sa.decided(f"the peer does not rekey child {old.name}: the whole IKE SA is made anew")
+            sa.host.reauthenticate(sa)
+        else:
+            soon = refusal is NotifyType.TEMPORARY_FAILURE
+            sa.decided(f"child {old.name} could not be rekeyed: {reason}", warning=not soon)
+            sa.granting.postpone(WantChildRekeyed(old.unique_id), SOON if soon else LATER)
+
+    def _rekey_ike_again(self, refusal: NotifyType | None, reason: str) -> None:
+        sa = self._sa
+        if sa.is_closing:
+            return
+        if refusal is NotifyType.NO_ADDITIONAL_SAS:
+            sa.decided("the peer does not rekey IKE SAs: a new one is made in its place")
+            sa.host.reauthenticate(sa)
+            return
+        soon = refusal is NotifyType.TEMPORARY_FAILURE
+        sa.decided(f"the IKE SA could not be rekeyed: {reason}", warning=not soon)
+        sa.granting.postpone(WantRekeyed(), SOON if soon else LATER)
+
+    def _take_down(self, child: ChildSa, reason: str) -> None:
+        """Remove a child without a word to the peer, who has nothing of it."""
+        sa = self._sa
+        if sa.begin_removal(child):
+            sa.host.perform_undo(RemoveChildSa(child.spec))
+            sa.end_removal(child, reason, Cause.SUPERSEDED)
+
+    # -- children ------------------------------------------------------------------------------------------------
 
     def add_child(self, child: ChildSa) -> None:
         """A child is in the kernel."""
         sa = self._sa
-        sa.children[child.unique_id] = child
+        self._enter(child)
         sa.host.publish(ChildSaUp(snapshot_ike(sa), snapshot_child(child, "INSTALLED")))
+
+    def _enter(self, child: ChildSa) -> None:
+        sa = self._sa
+        sa.table.children[child.unique_id] = child
+        sa.host.reqids.hold(child.reqid)
+        sa.upkeep.watch_child(child)
+
+    def _replace(self, old: ChildSa, new: ChildSa | None) -> None:
+        """Our rekeying is over: packets go by the new child, and the old one is deleted."""
+        sa, table = self._sa, self._sa.table
+        attempt = table.replacements.get(old.unique_id)
+        theirs = attempt.theirs if attempt is not None else None
+        if new is not None:
+            self._enter(new)
+            table.inherit(old, new)
+            states = snapshot_child(old, "REKEYED"), snapshot_child(new, "INSTALLED")
+            sa.host.publish(ChildSaRekeyed(snapshot_ike(sa), *states))
+            if old.unique_id in table.children:
+                sa.agenda.clear(TimerName.CHILD_REKEY, old.unique_id)
+                sa.pending.appendleft(WantChildDeleted(old.unique_id, exact=True))
+            if theirs is not None:
+                self._expect_deletion(theirs)
+        table.tidy(old.unique_id)
+
+    def _expect_deletion(self, theirs: Theirs) -> None:
+        """The peer's child has lost: the peer is to delete it."""
+        sa, child = self._sa, theirs.child
+        if child is None or child.unique_id not in sa.table.children:
+            return
+        sa.table.waiting.pop(child.unique_id, None)
+        sa.table.redundant.add(child.unique_id)
+        sa.agenda.clear_child(child.unique_id)
+        sa.agenda.set(TimerName.CHILD_REDUNDANT, sa.now + REDUNDANT, child.unique_id)
+
+    def _prepare_heir(self, old: ChildSa, heir: ChildSa) -> None:
+        """The peer's rekeying is answered: we receive by the new child, and send by it when the peer does."""
+        sa, table = self._sa, self._sa.table
+        self._enter(heir)
+        table.unannounced.add(heir.unique_id)
+        table.waiting[heir.unique_id] = old
+        attempt = table.replacements.get(old.unique_id)
+        if attempt is not None and attempt.winner is Side.OURS and attempt.theirs is not None:
+            self._expect_deletion(attempt.theirs)
+        else:
+            sa.upkeep.watch_heir(heir)
+
+    def _look_again(self, heir: ChildSa, *, is_used: bool) -> None:
+        sa = self._sa
+        if not is_used:
+            sa.upkeep.looked(heir)
+            return
+        for attempt in tuple(sa.table.replacements.values()):
+            if attempt.theirs is not None and attempt.theirs.child is heir:
+                # The peer made it and should delete the old one; if it does not, we do.
+                sa.agenda.set(TimerName.CHILD_REDUNDANT, sa.now + REDUNDANT, attempt.old.unique_id)
+
+    def _removed(self, children: tuple[ChildSa, ...], reason: str, cause: Cause) -> None:
+        for child in children:
+            self._sa.end_removal(child, reason, cause)
+
+    # -- the IKE SA ----------------------------------------------------------------------------------------------
+
+    def _close(self, reason: str) -> None:
+        """The peer has deleted the IKE SA; one that it rekeyed goes on in its successor (§2.25.2)."""
+        self._sa.succession.follow_peer()
+        self._sa.close(reason, Cause.PEER_CLOSED)
 
     def _adopt_keys(self, keyed: Keyed) -> None:
         sa = self._sa
-        sa.channel.protect(keyed)
+        sa.protect(keyed)
         sa.enter(Authenticating(keyed))
-        integ = str(keyed.suite.integ.id) if keyed.suite.integ is not None else "NONE"
-        encr = f"{keyed.suite.encr.id}-{keyed.suite.encr.key_length_bits or 0}"
-        sa.host.observer.keys_derived(keyed.spi_i, keyed.spi_r, keyed.keys.named(), encr, integ)
         if not sa.is_initiator:
             return
         if keyed.nat.is_between:
             who = "us" if keyed.nat.local else "the peer"
             sa.decided(f"NAT before {who}: on to port {keyed.connection.remote_port_nat_t}")
             sa.adopt_path(float_path(sa.path, sa.config.daemon.port_nat_t, keyed.connection.remote_port_nat_t))
-        sa.initiate("IKE_AUTH", ike_auth.initiate(sa, keyed, self.first_child))
+        sa.initiate("IKE_AUTH", ike_auth.initiate(sa, keyed, sa.first_child))
 
     def _establish(self, result: AuthResult) -> None:
         sa, keyed = self._sa, self._sa.keyed
         assert keyed is not None  # noqa: S101 - IKE_AUTH follows IKE_SA_INIT
-        sa.host.clear_timer(sa, TimerName.HALF_OPEN)
-        connection = result.authenticated.connection
+        sa.agenda.clear(TimerName.HALF_OPEN)
         sa.enter(Established(_switched(keyed, result), result.authenticated, sa.now))
         sa.host.established(sa)
         sa.host.publish(IkeSaUp(snapshot_ike(sa)))
         if result.child is not None:
             self.add_child(result.child)
-        if connection.dpd_delay > 0:
-            sa.watch_for_life()
-
-    def _removed(self, children: tuple[ChildSa, ...], reason: str) -> None:
-        for child in children:
-            self._sa.end_removal(child, reason)
+        sa.upkeep.begin()
 
 
 def _switched(keyed: Keyed, result: AuthResult) -> Keyed:

@@ -94,13 +94,13 @@ class Channel:
 
     # -- out -----------------------------------------------------------------------------------------------------
 
-    def send_request(self, exchange: ExchangeType, payloads: tuple[Payload, ...]) -> None:
+    def send_request(self, exchange: ExchangeType, payloads: tuple[Payload, ...], tries: int | None = None) -> None:
         """Send a request and set the timer for its first repeat; IKE_SA_INIT is in clear and always number 0."""
         is_init = exchange is ExchangeType.IKE_SA_INIT
         message_id = 0 if is_init else self.requests.next_id
         message = Message(self._header(exchange, message_id, response=False), payloads)
         octets = build_message(message) if is_init else self._seal(message)
-        self.requests.open(exchange, octets, message_id)
+        self.requests.open(exchange, octets, message_id, tries)
         self._host.observer.message_sent(message, len(octets), self.path, repeat=False)
         self._host.send(octets, self.path)
         self.await_response()
@@ -109,7 +109,7 @@ class Channel:
         """Set the timer for the next repeat, or after the last one for giving up."""
         wait = self.requests.wait()
         seconds = wait if wait is not None else self.requests.last_wait()
-        self._host.set_timer(self._sa, TimerName.RETRANSMIT, self._host.now + seconds)
+        self._sa.agenda.set(TimerName.RETRANSMIT, self._host.now + seconds)
 
     def repeat_request(self) -> None:
         """Send the outstanding request once more, the same octets."""
@@ -125,8 +125,8 @@ class Channel:
     def end_request(self) -> None:
         """The outstanding request is answered, or no longer wanted."""
         self.requests.close()
-        self._host.clear_timer(self._sa, TimerName.RETRANSMIT)
-        self._host.clear_timer(self._sa, TimerName.PATIENCE)
+        self._sa.agenda.clear(TimerName.RETRANSMIT)
+        self._sa.agenda.clear(TimerName.PATIENCE)
 
     def send_response(self, request: Received, payloads: tuple[Payload, ...], octets: bytes | None = None) -> None:
         """Send and keep the response to a request; `octets` where the exchange built it already (IKE_SA_INIT)."""

@@ -20,6 +20,7 @@ from ikepy.ipsec import (
     ChildSaSpec,
     Direction,
     IpNetwork,
+    Lifetime,
     Mode,
     Owner,
     PolicyAction,
@@ -38,7 +39,7 @@ MOST_POLICIES = 512
 "Policies of one child; selectors that expand to more are refused."
 BASE_PRIORITY = 0x5F000
 "Priority of a policy for all packets; more specific ones have smaller numbers."
-_ICMP_PROTOCOLS = frozenset({1, 58})
+ICMP_PROTOCOLS = frozenset({1, 58})
 PortPair = tuple[tuple[int, int], tuple[int, int]]
 """Source and destination port, each with its mask."""
 
@@ -62,13 +63,18 @@ class Negotiated:
 
 @dataclass(frozen=True, slots=True)
 class ChildSa:
-    """A CHILD_SA of ours: agreed, keyed, and told to the kernel."""
+    """A CHILD_SA of ours: agreed, keyed, and told to the kernel.
+
+    rekey_at, life_until   when it is to be rekeyed, and when the kernel closes it; None for never
+    """
 
     unique_id: int
     negotiated: Negotiated
     spec: ChildSaSpec
     encap: bool
     installed_at: float
+    rekey_at: float | None = None
+    life_until: float | None = None
 
     @property
     def name(self) -> str:
@@ -85,15 +91,29 @@ class ChildSa:
         """The SPI we send by."""
         return self.negotiated.spi_out
 
+    @property
+    def reqid(self) -> int:
+        """Its request ID."""
+        return self.spec.inbound.reqid
+
 
 def make_child_spec(
-    negotiated: Negotiated, keys: ChildKeys, path: Path, unique_id: int, reqid: int, *, initiated: bool, encap: bool
+    negotiated: Negotiated,
+    keys: ChildKeys,
+    path: Path,
+    unique_id: int,
+    reqid: int,
+    *,
+    initiated: bool,
+    encap: bool,
+    lifetime: Lifetime | None = None,
 ) -> ChildSaSpec:
     """Word a negotiated child for the kernel (RFC 7296 §2.17, RFC 4301 §4.4).
 
     keys       by the roles in the exchange that made the child
     initiated  whether we began that exchange
     encap      whether ESP goes inside UDP, on the path's ports
+    lifetime   the kernel's limits of both states; None for none
 
     Raises KernelRefused where the selectors expand to more than MOST_POLICIES policies.
     """
@@ -121,6 +141,7 @@ def make_child_spec(
             esn=suite.esn,
             replay_window=_replay_window(suite, config.replay_window),
             encap=UdpEncap(here.port, there.port) if encap else None,
+            lifetime=lifetime or Lifetime(),
             selector=(selector.reversed() if inbound else selector) if selector is not None else None,
             inbound=inbound,
             mark=config.mark,
@@ -182,7 +203,7 @@ def expand(local: tuple[TrafficSelector, ...], remote: tuple[TrafficSelector, ..
         protocol = ours.protocol or theirs.protocol
         prefixes = product(_prefixes(ours), _prefixes(theirs))
         ports: list[PortPair] = list(product(_port_masks(ours), _port_masks(theirs)))
-        if protocol in _ICMP_PROTOCOLS:
+        if protocol in ICMP_PROTOCOLS:
             ports = [_icmp_ports(*pair) for pair in ports]
         for (source, destination), (ours_at, theirs_at) in product(prefixes, ports):
             found[Selector(source, destination, protocol, *ours_at, *theirs_at)] = None

@@ -23,7 +23,7 @@ from ikepy.wire.payloads import Nonce
 from ikepy.wire.registry import NotifyType, PayloadType
 
 if TYPE_CHECKING:
-    from ikepy.ike.endpoint import Endpoint
+    from ikepy.ike.hosting import Hosting
     from ikepy.ike.sa import IkeSa
 
 STATELESS_A_SECOND = 10
@@ -37,7 +37,7 @@ _NO_INIT: InitKey = (NO_SPI, IPv4Address(0), 0)
 class Doorman:
     """Lets IKE_SA_INIT requests in, or answers them without keeping anything."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Hosting) -> None:
         self._endpoint = endpoint
         self._cookies = Cookies(endpoint.entropy)
         self._by_init: dict[InitKey, IkeSa] = {}

@@ -16,7 +16,7 @@ from ikepy.config.model import LocalAuthConfig, RemoteAuthConfig
 from ikepy.crypto.key_exchange import KeyExchange
 from ikepy.crypto.secret import Secret
 from ikepy.ike.actions import Path
-from ikepy.ipsec import ChildSaSpec, IpAddress, SaId, Spi
+from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, PolicySpec, SaId, Spi
 from ikepy.wire.base import Payload
 from ikepy.wire.message import Message
 from ikepy.wire.payloads import Auth, Cert, Identification
@@ -58,10 +58,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class SendRequest(Effect[Received]):
-    """Send a request and wait for its response; repeats and their end are the window's. Raises GaveUp."""
+    """Send a request and wait for its response; repeats and their end are the window's. Raises GaveUp.
+
+    tries   repeats at most; None for as many as are configured
+    """
 
     exchange: ExchangeType
     payloads: tuple[Payload, ...]
+    tries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,8 @@ class Respond(Effect[Received]):
 
 
 @dataclass(frozen=True, slots=True)
-class ResolvePath(Effect[Path]):
-    """Find the addresses to begin with: names resolved, our address by the routing table.
+class ResolvePath(Effect[tuple[Path, ...]]):
+    """Find the addresses to begin with: names resolved, our address by the routing table; each of the peer's in turn.
 
     Raises PeerUnknown where nothing resolves or no route leads there.
     """
@@ -221,6 +225,23 @@ class ReleaseSpi(Effect[None]):
 class InstallChildSa(Effect[None]):
     """Put both states, the policies and routes of a child into the kernel; all or nothing.
 
+    replaces   the child whose outbound state goes in the same write, once ours is there: packets change over at once
+
+    Raises KernelRefused, SpiTaken or PolicyTaken.
+    """
+
+    child: ChildSaSpec
+    replaces: ChildSaSpec | None = None
+
+    def undo(self, reply: None) -> Effect[None] | None:
+        """Take the child out again."""
+        return RemoveChildSa(self.child)
+
+
+@dataclass(frozen=True, slots=True)
+class InstallInbound(Effect[None]):
+    """Put the inbound state, the policies and routes of a child into the kernel; its outbound state comes later.
+
     Raises KernelRefused, SpiTaken or PolicyTaken.
     """
 
@@ -232,7 +253,53 @@ class InstallChildSa(Effect[None]):
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveChildSa(Effect[None]):
-    """Take both states, what policies are ours alone, and routes out of the kernel."""
+class InstallOutbound(Effect[None]):
+    """Put the outbound state of a child beside its inbound one; `replaces` as for InstallChildSa. Raises KernelRefused."""
 
     child: ChildSaSpec
+    replaces: ChildSaSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveChildSa(Effect[None]):
+    """Take what is there of both states, what policies are ours alone, and routes out of the kernel."""
+
+    child: ChildSaSpec
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSeen:
+    """What came in by some states.
+
+    idle     seconds since the last packet by any of them; None where there never was one
+    packets  how many came by all of them
+    """
+
+    idle: float | None
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtInbound(Effect[InboundSeen]):
+    """Ask the kernel what came in by these states; those that are gone count as nothing."""
+
+    states: tuple[SaId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPolicies(Effect[None]):
+    """Put policies without states into the kernel: a trap, a shunt; all or nothing. Raises PolicyTaken, KernelRefused."""
+
+    owner: Owner
+    policies: tuple[PolicySpec, ...]
+
+    def undo(self, reply: None) -> Effect[None] | None:
+        """Take them out again."""
+        return RemovePolicies(self.owner)
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePolicies(Effect[None]):
+    """Take the policies of an owner out that nobody else holds."""
+
+    owner: Owner

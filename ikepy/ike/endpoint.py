@@ -8,71 +8,39 @@ Not here: what one IKE SA does (sa.py), sockets, clocks, the kernel.
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from ipaddress import IPv4Address
-from typing import Any
 
 from ikepy.config.model import ChildConfig, Config, ConnectionConfig
-from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import (
     Action,
     Datagram,
     Done,
     Outcome,
     Path,
-    Perform,
-    Publish,
-    SendDatagram,
     SocketAddress,
     Ticket,
 )
-from ikepy.ike.contacts import Contacts
-from ikepy.ike.conversation import Conversation
-from ikepy.ike.doorman import Doorman
+from ikepy.ike.causes import Cause
 from ikepy.ike.drops import DropReason
-from ikepy.ike.effects import Effect
-from ikepy.ike.events import ChildSaUp, Event, IkeSaUp, IkeSnapshot, KernelEvent
-from ikepy.ike.observer import Observer
+from ikepy.ike.events import ChildSaUp, Expire, IkeSaUp, IkeSnapshot, KernelEvent
+from ikepy.ike.hosting import NO_SPI, Hosting
 from ikepy.ike.phases import Closed, Established
-from ikepy.ike.sa import LINGER, IkeSa
-from ikepy.ike.selection import candidates_by_address
+from ikepy.ike.sa import IkeSa
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
-from ikepy.ike.timers import TimerName, Timers
-from ikepy.ike.wishes import WantChildDeleted, WantLiveness
+from ikepy.ike.wishes import WantChildDeleted, WantChildRekeyed, WantLiveness, WantRekeyed
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import HEADER_OCTETS, IkeHeader, parse_header
 from ikepy.wire.message import parse_message
-from ikepy.wire.payloads import Identification
 from ikepy.wire.registry import ExchangeType, NotifyType, PayloadType
 
-SPI_OCTETS = 8
-REQIDS = 65536
-NO_SPI = bytes(SPI_OCTETS)
-MOST_LINGERING = 1024
-"Closed IKE SAs that still answer repeats."
 UNRESOLVED = Path(SocketAddress(IPv4Address(0), 0), SocketAddress(IPv4Address(0), 0))
 "The path of an IKE SA whose peer's address is not known yet."
 PROBE_INTERVAL = 10.0
 "Seconds between probes that unprotected hints may cause on one IKE SA."
 
 
-class Endpoint:
+class Endpoint(Hosting):
     """All IKE SAs of a daemon: datagrams, timeouts and outcomes in, actions out."""
-
-    def __init__(self, config: Config, entropy: Entropy, observer: Observer) -> None:
-        self.config, self.entropy, self.observer = config, entropy, observer
-        self.now = 0.0
-        self.drops: Counter[DropReason] = Counter()
-        self._actions: list[Action] = []
-        self._sas: dict[bytes, IkeSa] = {}
-        self._timers: Timers[tuple[int, TimerName]] = Timers()
-        self._by_id: dict[int, IkeSa] = {}
-        self._tickets: dict[Ticket, tuple[Effect[Any], IkeSa | None, Conversation | None]] = {}
-        self._last_ticket = self._last_id = self._last_child = 0
-        self._probed: dict[int, float] = {}
-        self._contacts = Contacts()
-        self._lingering: deque[IkeSa] = deque()
-        self._doorman = Doorman(self)
 
     # -- inputs --------------------------------------------------------------------------------------------------
 
@@ -87,15 +55,15 @@ class Endpoint:
     def handle_timeout(self, now: float) -> list[Action]:
         """Let all timers fire that are due."""
         self.now = now
-        while (key := self._timers.pop_due(now)) is not None:
-            sa = self._by_id.get(key[0])
+        while (unique_id := self._alarms.pop_due(now)) is not None:
+            sa = self._by_id.get(unique_id)
             if sa is not None:
-                sa.handle_timeout(key[1])
+                sa.handle_timeout()
         return self._take_actions()
 
     def next_timeout(self) -> float | None:
         """The instant at which handle_timeout() is wanted next, None where nothing waits."""
-        return self._timers.next()
+        return self._alarms.next()
 
     def complete(self, ticket: Ticket, outcome: Outcome, now: float) -> list[Action]:
         """Take the outcome of a performed effect; of a conversation that is gone, what was done is undone."""
@@ -112,9 +80,16 @@ class Endpoint:
         return self._take_actions()
 
     def kernel_event(self, event: KernelEvent, now: float) -> list[Action]:
-        """Take what the kernel tells; nothing here depends on it yet: traps, lifetimes and paths come with rekeying."""
+        """Take what the kernel tells: a state that has reached a limit, a packet that wants a child."""
         self.now = now
-        self.observer.decided(NO_SPI, NO_SPI, f"the kernel tells of {type(event).__name__}")
+        match event:
+            case Expire(sa=name, hard=hard):
+                for sa in tuple(self._by_id.values()):
+                    for child in tuple(sa.table.children.values()):
+                        if name in (child.spec.inbound.id, child.spec.outbound.id):
+                            sa.upkeep.expired(child, hard=hard)
+            case _:
+                self.observer.decided(NO_SPI, NO_SPI, f"the kernel tells of {type(event).__name__}")
         return self._take_actions()
 
     def initiate(self, connection: str, child: str | None, now: float) -> list[Action]:
@@ -145,21 +120,40 @@ class Endpoint:
                 continue
             for child in tuple(sa.children.values()):
                 if child.unique_id in child_ids:
-                    sa.wish(WantChildDeleted(child.spi_in))
+                    sa.wish(WantChildDeleted(child.unique_id))
+        return self._take_actions()
+
+    def rekey(
+        self, now: float, *, ike_ids: tuple[int, ...] = (), child_ids: tuple[int, ...] = (), reauth: bool = False
+    ) -> list[Action]:
+        """Replace IKE SAs and single children by their unique numbers; unknown numbers mean nothing.
+
+        reauth   prove anew who both sides are, instead of only making new keys
+        """
+        self.now = now
+        for sa in tuple(self._by_id.values()):
+            if sa.unique_id in ike_ids and isinstance(sa.phase, Established):
+                if reauth:
+                    self.reauthenticate(sa)
+                else:
+                    sa.wish(WantRekeyed())
+            for child in tuple(sa.table.children.values()):
+                if child.unique_id in child_ids:
+                    sa.wish(WantChildRekeyed(child.unique_id))
         return self._take_actions()
 
     def shutdown(self, now: float) -> list[Action]:
         """End all IKE SAs with a delete; `is_idle` says when the last is gone."""
         self.now = now
         for sa in tuple(self._by_id.values()):
-            sa.terminate("the daemon ends")
+            sa.terminate("the daemon ends", Cause.SHUTDOWN)
         return self._take_actions()
 
     def abandon(self, now: float) -> list[Action]:
         """Close all IKE SAs without waiting for their peers any longer."""
         self.now = now
         for sa in tuple(self._by_id.values()):
-            sa.close("the daemon ends")
+            sa.close("the daemon ends", Cause.SHUTDOWN)
         return self._take_actions()
 
     def fail_sa(self, unique_id: int, reason: str, now: float) -> list[Action]:
@@ -182,7 +176,7 @@ class Endpoint:
     def snapshot(self, now: float) -> tuple[IkeSnapshot, ...]:
         """All IKE SAs that are not over, oldest first."""
         self.now = now
-        return tuple(snapshot_ike(sa) for sa in self._by_id.values() if not isinstance(sa.phase, Closed))
+        return tuple(snapshot_ike(sa) for sa in self._by_id.values() if sa.is_shown)
 
     @property
     def is_idle(self) -> bool:
@@ -193,104 +187,6 @@ class Endpoint:
     def half_open(self) -> int:
         """IKE SAs that peers began and have not authenticated."""
         return self._doorman.half_open
-
-    # -- what IKE SAs ask of their host (host.py) ----------------------------------------------------------------
-
-    def send(self, octets: bytes, path: Path) -> None:
-        """Send a datagram."""
-        self._actions.append(SendDatagram(Datagram(octets, path)))
-
-    def drop(self, datagram: Datagram, reason: DropReason, detail: str, header: IkeHeader | None) -> None:
-        """Count and tell that a datagram comes to nothing."""
-        self.drops[reason] += 1
-        words = ""
-        if header is not None:
-            kind = "response" if header.is_response else "request"
-            words = f"{header.exchange} {kind} {header.message_id}"
-        self.observer.dropped(datagram.path, reason, detail, words)
-
-    def perform(self, effect: Effect[Any], sa: IkeSa | None, conversation: Conversation | None) -> Ticket:
-        """Have an effect performed for a conversation."""
-        self._last_ticket += 1
-        ticket = Ticket(self._last_ticket)
-        self._tickets[ticket] = (effect, sa, conversation)
-        self._actions.append(Perform(ticket, effect))
-        return ticket
-
-    def perform_undo(self, effect: Effect[None]) -> None:
-        """Have an effect performed that nobody waits for."""
-        self.perform(effect, None, None)
-
-    def publish(self, event: Event) -> None:
-        """Publish what is true now."""
-        self.observer.published(event)
-        self._actions.append(Publish(event))
-
-    def set_timer(self, sa: IkeSa, name: TimerName, at: float) -> None:
-        """Let a timer of the SA fire at that instant."""
-        self._timers.set((sa.unique_id, name), at)
-
-    def clear_timer(self, sa: IkeSa, name: TimerName) -> None:
-        """Let it not fire."""
-        self._timers.clear((sa.unique_id, name))
-
-    def next_timer(self, sa: IkeSa) -> tuple[str, float] | None:
-        """The SA's next timer, worded, and its instant."""
-        instants = [(self._timers.instant((sa.unique_id, name)), name.value) for name in TimerName]
-        return min(((name, at) for at, name in instants if at is not None), key=lambda pair: pair[1], default=None)
-
-    def next_child_ids(self) -> tuple[int, int]:
-        """A unique number and a request ID for a child."""
-        self._last_child += 1
-        return self._last_child, self.config.daemon.reqid_base + self._last_child % REQIDS
-
-    def candidates(self, path: Path) -> tuple[ConnectionConfig, ...]:
-        """The connections the addresses allow, most specific first."""
-        return candidates_by_address(self.config, path)
-
-    def has_other_contact(self, unique_id: int, connection: ConnectionConfig, path: Path) -> bool:
-        """Whether another established IKE SA than that one is with the same peer."""
-        return any(
-            sa.unique_id != unique_id
-            and isinstance(sa.phase, Established)
-            and sa.connection.name == connection.name
-            and sa.path.remote.address == path.remote.address
-            for sa in self._by_id.values()
-        )
-
-    def close_earlier(self, unique_id: int, local: Identification, remote: Identification) -> None:
-        """Close the established IKE SAs of that pair of identities, other than that one (RFC 7296 §2.4)."""
-        for sa in self._contacts.of(local, remote):
-            if sa.unique_id != unique_id and isinstance(sa.phase, Established):
-                sa.close("the peer has begun anew (INITIAL_CONTACT)")
-
-    def established(self, sa: IkeSa) -> None:
-        """The SA is authenticated: it is half-open no more."""
-        self._doorman.forget(sa)
-        if isinstance(sa.phase, Established):
-            self._contacts.add(sa, sa.phase.authenticated)
-
-    def linger(self, sa: IkeSa) -> None:
-        """The SA is over, and answers repeats of its last request for a while; of too many the oldest goes."""
-        self._doorman.forget(sa)
-        self.set_timer(sa, TimerName.LINGER, self.now + LINGER)
-        self._lingering.append(sa)
-        if len(self._lingering) > MOST_LINGERING:
-            self.closed(self._lingering.popleft())
-
-    def closed(self, sa: IkeSa) -> None:
-        """The SA is over, and answers no repeats any more."""
-        self._doorman.forget(sa)
-        self._doorman.close(sa)
-        self._probed.pop(sa.unique_id, None)
-        if isinstance(sa.phase, Closed) and sa.phase.authenticated is not None:
-            self._contacts.forget(sa, sa.phase.authenticated)
-        if self._lingering and self._lingering[0] is sa:
-            self._lingering.popleft()
-        self._by_id.pop(sa.unique_id, None)
-        self._sas.pop(sa.our_spi, None)
-        for name in TimerName:
-            self.clear_timer(sa, name)
 
     # -- routing -------------------------------------------------------------------------------------------------
 
@@ -342,24 +238,7 @@ class Endpoint:
             since = self._probed.get(sa.unique_id)
             if since is None or self.now - since >= PROBE_INTERVAL:
                 self._probed[sa.unique_id] = self.now
-                sa.wish(WantLiveness())
-
-    # -- inside --------------------------------------------------------------------------------------------------
-
-    def new_sa(self, connection: ConnectionConfig, path: Path, spi_i: bytes, *, our_spi: bytes | None = None) -> IkeSa:
-        """Make an IKE SA: ours as initiator, or with `our_spi` as the responder of a peer's."""
-        self._last_id += 1
-        sa = IkeSa(self, self._last_id, connection, path, spi_i, our_spi=our_spi)
-        self._sas[sa.our_spi] = sa
-        self._by_id[sa.unique_id] = sa
-        return sa
-
-    def draw_spi(self) -> bytes:
-        """An IKE SPI that none of ours has (RFC 7296 §2.6)."""
-        while True:
-            spi = self.entropy.octets(SPI_OCTETS)
-            if spi != NO_SPI and spi not in self._sas:
-                return spi
+                sa.wish(WantLiveness(ask=True))
 
     def _live(self, connection: str) -> IkeSa | None:
         """The newest IKE SA of the connection that is up, or that we are bringing up."""

@@ -30,6 +30,10 @@ class ChildSnapshot:
     spec: ChildSaSpec | None
     encap: bool
     installed_at: float | None
+    rekey_at: float | None = None
+    "When it is to be rekeyed."
+    life_until: float | None = None
+    "When the kernel closes it, if nothing happens before."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class IkeSnapshot:
     nat_remote: bool
     children: tuple[ChildSnapshot, ...]
     queued: tuple[str, ...] = ()
+    rekey_at: float | None = None
+    reauth_at: float | None = None
 
 
 # -- published ---------------------------------------------------------------------------------------------------
@@ -95,6 +101,23 @@ class ChildSaDown:
 
 
 @dataclass(frozen=True, slots=True)
+class IkeSaRekeyed:
+    """An IKE SA has new keys: the new one has taken the old one's children."""
+
+    old: IkeSnapshot
+    new: IkeSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSaRekeyed:
+    """A child has new keys: packets go by the new one."""
+
+    ike: IkeSnapshot
+    old: ChildSnapshot
+    new: ChildSnapshot
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFailed:
     """Something an operator or a peer asked for came to nothing.
 
@@ -108,7 +131,7 @@ class AttemptFailed:
     reason: str
 
 
-Event = IkeSaUp | IkeSaDown | ChildSaUp | ChildSaDown | AttemptFailed
+Event = IkeSaUp | IkeSaDown | IkeSaRekeyed | ChildSaUp | ChildSaDown | ChildSaRekeyed | AttemptFailed
 
 
 # -- told by the kernel ------------------------------------------------------------------------------------------

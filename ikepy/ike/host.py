@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ikepy.config.model import Config, ConnectionConfig
+from ikepy.config.model import ChildConfig, Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Datagram, Path, Ticket
+from ikepy.ike.causes import Cause
+from ikepy.ike.child import ChildSa
 from ikepy.ike.drops import DropReason
 from ikepy.ike.effects import Effect
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
-from ikepy.ike.timers import TimerName
+from ikepy.ike.reqids import Reqids
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.payloads import Identification
 
@@ -30,6 +32,7 @@ class Host(Protocol):
     entropy: Entropy
     observer: Observer
     now: float
+    reqids: Reqids
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send a datagram."""
@@ -46,17 +49,17 @@ class Host(Protocol):
     def publish(self, event: Event) -> None:
         """Publish what is true now."""
 
-    def set_timer(self, sa: IkeSa, name: TimerName, at: float) -> None:
-        """Let a timer of the SA fire at that instant."""
+    def set_alarm(self, sa: IkeSa, at: float | None) -> None:
+        """Have handle_timeout() of the SA called at that instant; None for not at all."""
 
-    def clear_timer(self, sa: IkeSa, name: TimerName) -> None:
-        """Let it not fire."""
+    def next_child_id(self) -> int:
+        """A unique number for a child."""
 
-    def next_timer(self, sa: IkeSa) -> tuple[str, float] | None:
-        """The SA's next timer, worded, and its instant."""
+    def draw_spi(self) -> bytes:
+        """An IKE SPI that none of ours has."""
 
-    def next_child_ids(self) -> tuple[int, int]:
-        """A unique number and a request ID for a child."""
+    def new_sa(self, connection: ConnectionConfig, path: Path, spi_i: bytes, *, our_spi: bytes | None = None) -> IkeSa:
+        """Make an IKE SA: ours as initiator, or with `our_spi` as the responder of a peer's."""
 
     def candidates(self, path: Path) -> tuple[ConnectionConfig, ...]:
         """The connections the addresses allow, most specific first."""
@@ -69,6 +72,21 @@ class Host(Protocol):
 
     def established(self, sa: IkeSa) -> None:
         """The SA is authenticated: it is half-open no more."""
+
+    def succeeded(self, old: IkeSa, new: IkeSa) -> None:
+        """One IKE SA has come in another's place."""
+
+    def reauthenticate(self, sa: IkeSa) -> None:
+        """Make another IKE SA with the same peer, with all its children, and end this one."""
+
+    def child_ended(self, sa: IkeSa, child: ChildSa, cause: Cause) -> None:
+        """A child that was in use is gone, and nothing has come in its place."""
+
+    def child_failed(self, sa: IkeSa, child: ChildConfig, cause: Cause) -> None:
+        """A child came to nothing while the IKE SA lives on."""
+
+    def ended(self, sa: IkeSa, cause: Cause) -> None:
+        """The SA is over, or came to nothing."""
 
     def linger(self, sa: IkeSa) -> None:
         """The SA is over, and answers repeats for a while."""

@@ -61,6 +61,15 @@ def derive_skeyseed(prf: Prf, shared: Secret, ni: bytes, nr: bytes) -> Secret:
     return Secret(prf.digest(Secret(key), shared.reveal()))
 
 
+def derive_rekeyed_skeyseed(prf: Prf, sk_d: Secret, shared: Secret, ni: bytes, nr: bytes) -> Secret:
+    """Derive SKEYSEED of a rekeyed IKE SA = prf(SK_d (old), g^ir (new) | Ni | Nr) (RFC 7296 §2.18).
+
+    prf      the old IKE SA's, to which the exchange belongs
+    sk_d     the old IKE SA's
+    """
+    return Secret(prf.digest(sk_d, shared.reveal() + ni + nr))
+
+
 def derive_ike_keys(suite: IkeSuite, skeyseed: Secret, ni: bytes, nr: bytes, spi_i: bytes, spi_r: bytes) -> IkeKeys:
     """Derive the seven SK_* keys (RFC 7296 §2.14); SPIs are 8 octets each, as in the header."""
     integ_octets = suite.integ.key_octets if suite.integ is not None else 0

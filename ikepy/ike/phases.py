@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ikepy.config.model import ConnectionConfig
 from ikepy.crypto.suites import IkeSuite
+from ikepy.ike.causes import Cause
 from ikepy.ike.effects import PeerAuthenticated
 from ikepy.ike.keymat import IkeKeys
 from ikepy.ike.nat import NatFindings
@@ -82,6 +83,20 @@ class Closing:
     keyed: Keyed
     authenticated: Authenticated | None
     reason: str
+    cause: Cause = Cause.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """Another IKE SA has taken its children; it lives on until one side has deleted it (§2.8).
+
+    we_delete   whether that is ours to do: we made the successor
+    """
+
+    keyed: Keyed
+    authenticated: Authenticated
+    we_delete: bool
+    reason: str = "rekeyed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +108,4 @@ class Closed:
     reason: str
 
 
-Phase = Connecting | Authenticating | Established | Closing | Closed
+Phase = Connecting | Authenticating | Established | Closing | Rekeyed | Closed

@@ -2,8 +2,9 @@
 
 Rule 1: at most one initiating and one responding conversation; a further wish waits in `pending`.
 Rule 2: no message that did not open changes anything; answers to IKE_SA_INIT are judged by their exchange.
-Rule 3: what a conversation found out is adopted in one commit when it ends (adoption.py).
-Not here: octets (channel.py), routing and limits (endpoint.py), the exchanges themselves (exchanges/).
+Rule 3: what a conversation found out is adopted in one commit when it ends (adoption.py, succession.py).
+Not here: octets (channel.py), routing and limits (endpoint.py), the exchanges themselves (exchanges/), what it does
+by itself in time (upkeep.py), in which order it does what it wants (granting.py).
 """
 
 from __future__ import annotations
@@ -15,30 +16,36 @@ from typing import Any
 from ikepy.config.model import ChildConfig, ConnectionConfig
 from ikepy.ike.actions import Datagram, Done, Outcome, Path
 from ikepy.ike.adoption import Adoption
+from ikepy.ike.agenda import Agenda
+from ikepy.ike.causes import Cause
 from ikepy.ike.channel import Channel
 from ikepy.ike.child import ChildSa
+from ikepy.ike.child_table import ChildTable
 from ikepy.ike.conversation import Broken, Conversation, Finished, Step, Wants
 from ikepy.ike.drops import DropReason
-from ikepy.ike.effects import Effect, NextAnswer, Received, RemoveChildSa, Respond, SendRequest
+from ikepy.ike.effects import Effect, NextAnswer, Received, Respond, SendRequest
+from ikepy.ike.ending import Ending
 from ikepy.ike.errors import GaveUp, IkeError
-from ikepy.ike.events import AttemptFailed, ChildSaDown, IkeSaDown
-from ikepy.ike.exchanges import create_child, delete, ike_auth, ike_sa_init, informational, is_allowed, liveness
+from ikepy.ike.exchanges import answering, ike_auth, ike_sa_init, informational, is_allowed
+from ikepy.ike.exchanges.rekey_ike import Successor
 from ikepy.ike.exchanges.view import Answer
 from ikepy.ike.faults import is_fatal, notify_for
+from ikepy.ike.granting import Granting
 from ikepy.ike.host import Host
-from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established, Keyed, Phase
-from ikepy.ike.snapshot import snapshot_child, snapshot_ike
+from ikepy.ike.phases import Authenticating, Closed, Connecting, Keyed, Phase
+from ikepy.ike.succession import Succession
 from ikepy.ike.timers import TimerName
+from ikepy.ike.upkeep import Upkeep
 from ikepy.ike.viewing import Viewing
-from ikepy.ike.wishes import WantChild, WantChildDeleted, WantForeignChildDeleted, WantLiveness, Wish
+from ikepy.ike.wishes import WantChild, Wish
+from ikepy.ipsec import Selector
 from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.message import Message, parse_message
-from ikepy.wire.registry import ExchangeType
+from ikepy.wire.payloads import Delete
+from ikepy.wire.registry import ExchangeType, ProtocolId
 
-MOST_PENDING = 64
-"Wishes that may wait."
 LINGER = 30.0
 "Seconds a closed IKE SA answers repeats of its last request."
 
@@ -59,30 +66,40 @@ class IkeSa(Viewing):
         self.host, self.unique_id, self.is_initiator = host, unique_id, our_spi is None
         self.our_spi = spi_i if our_spi is None else our_spi
         self._connection = connection
+        self.agenda = Agenda(host, self)
         self.channel = Channel(host, self, spi_i, path, is_initiator=self.is_initiator)
         self._phase: Phase = Connecting()
-        self.children: dict[int, ChildSa] = {}
-        self.deleting: set[int] = set()
-        self.removing: dict[int, ChildSa] = {}
+        self.table = ChildTable()
         self.pending: deque[Wish] = deque()
+        self.first_child: ChildConfig | None = None
+        self.wanted_child: ChildConfig | None = None
+        self.rekeyed_child: ChildSa | None = None
         self.initiating: Conversation | None = None
         self.responding: Conversation | None = None
+        self.held: IkeSa | None = None
+        self.held_by: IkeSa | None = None
+        self.is_announced = False
         self.created_at = self.heard_at = host.now
         self._answering: Received | None = None
-        self._adoption = Adoption(self)
+        self._unmoved: Successor | None = None
+        self.granting, self.upkeep, self.succession = Granting(self), Upkeep(self), Succession(self)
+        self._adoption, self._ending = Adoption(self), Ending(self)
 
     # -- inputs --------------------------------------------------------------------------------------------------
 
-    def begin(self, children: tuple[ChildConfig, ...]) -> None:
-        """Start to connect; the first child goes with IKE_AUTH, the others wait."""
-        self._adoption.first_child = children[0] if children else None
-        self.pending.extend(WantChild(child) for child in children[1:MOST_PENDING])
+    def begin(self, children: tuple[ChildConfig, ...], packet: Selector | None = None) -> None:
+        """Start to connect; the first child goes with IKE_AUTH, the others wait.
+
+        packet   the packet that asks for the first child, None where none does
+        """
+        self.first_child, self.first_packet = (children[0] if children else None), packet
+        self.pending.extend(WantChild(child) for child in children[1:])
         self.initiate("IKE_SA_INIT", ike_sa_init.initiate(self, self.channel.spi_i))
 
     def answer_init(self, datagram: Datagram, message: Message, spi_r: bytes) -> None:
         """Answer an IKE_SA_INIT request with which this SA begins."""
         self.channel.spi_r = spi_r
-        self.host.set_timer(self, TimerName.HALF_OPEN, self.now + self.config.daemon.half_open_timeout)
+        self.agenda.set(TimerName.HALF_OPEN, self.now + self.config.daemon.half_open_timeout)
         self._accept_request(datagram, message)
         assert self._answering is not None  # noqa: S101 - just accepted
         self._respond("IKE_SA_INIT", ike_sa_init.respond(self, self._answering, spi_r))
@@ -99,71 +116,56 @@ class IkeSa(Viewing):
         step = conversation.resume(outcome.reply) if isinstance(outcome, Done) else conversation.fail(outcome.error)
         self._follow(conversation, step)
 
-    def handle_timeout(self, name: TimerName) -> None:
-        """A timer of this SA fired."""
-        match name:
-            case TimerName.RETRANSMIT:
-                self._repeat_request()
-            case TimerName.PATIENCE:
-                self._give_up("no usable answer")
-            case TimerName.HALF_OPEN:
-                self.close("the peer began and did not go on")
-            case TimerName.LIVENESS:
-                self._look_for_life()
-            case TimerName.LINGER:
-                self.host.closed(self)
+    def handle_timeout(self) -> None:
+        """Instants of this SA have come."""
+        while (due := self.agenda.pop_due(self.now)) is not None:
+            match due:
+                case (TimerName.RETRANSMIT, _):
+                    self._repeat_request()
+                case (TimerName.PATIENCE, _):
+                    self._give_up("no usable answer")
+                case (TimerName.HALF_OPEN, _):
+                    self.close("the peer began and did not go on")
+                case (TimerName.LINGER, _):
+                    self.host.closed(self)
+                case (name, child):
+                    self.upkeep.handle(name, child)
 
-    def wish_child(self, child: ChildConfig) -> None:
+    def wish_child(self, child: ChildConfig, packet: Selector | None = None) -> None:
         """Want one more child, unless it is the one being made."""
-        if child is not self._adoption.child_under_way:
-            self.wish(WantChild(child))
+        if child is not self.child_under_way:
+            self.wish(WantChild(child, packet))
 
     def wish(self, wish: Wish) -> None:
         """Do it now or as soon as may be; dropped where it waits already or too much does."""
-        if wish not in self.pending and len(self.pending) < MOST_PENDING:
-            self.pending.append(wish)
-        self.grant_wishes()
+        self.granting.wish(wish)
 
-    def terminate(self, reason: str) -> None:
+    def terminate(self, reason: str, cause: Cause = Cause.OPERATOR) -> None:
         """End the IKE SA: with a delete where the peer is known, else at once."""
-        if isinstance(self._phase, Established):
-            self._phase = Closing(self._phase.keyed, self._phase.authenticated, reason)
-            self.pending.clear()
-            self.grant_wishes()
-        elif not self.is_closing:
-            self.close(reason)
+        self._ending.terminate(reason, cause)
 
-    def close(self, reason: str) -> None:
-        """End it now, without a word to the peer: conversations, children, timers."""
-        was, last = self._phase, snapshot_ike(self)
-        if isinstance(was, Closed):
-            return
+    def close(self, reason: str, cause: Cause = Cause.FAILED) -> None:
+        """End it now, without a word to the peer."""
+        self._ending.close(reason, cause)
+
+    def end_removal(self, child: ChildSa, reason: str, cause: Cause) -> None:
+        """The child is out of the kernel, or its removal is queued and nobody waits for it."""
+        self._ending.end_removal(child, reason, cause)
+
+    def end_conversations(self) -> None:
+        """End what is under way where it stands, and take back what it did."""
         for conversation in (self.initiating, self.responding):
             if conversation is not None:
                 conversation.close()
                 self._undo(conversation)
-        self.initiating = self.responding = None
-        for child in tuple(self.children.values()):
-            self.host.perform_undo(RemoveChildSa(child.spec))
-            self.begin_removal(child)
-        for child in tuple(self.removing.values()):
-            self.end_removal(child, reason)
-        known = was.authenticated if isinstance(was, Established | Closing) else None
-        self._phase = Closed(self.keyed, known, reason)
-        self.pending.clear()
-        self.channel.requests.close()
-        for name in TimerName:
-            self.host.clear_timer(self, name)
-        reason = was.reason if isinstance(was, Closing) else reason
-        if isinstance(was, Established) or (isinstance(was, Closing) and was.authenticated is not None):
-            self.host.publish(IkeSaDown(last, reason))
-        else:
-            self.host.publish(AttemptFailed(self._connection.name, None, self.unique_id, reason))
-        # Of a refused IKE_SA_INIT nothing is kept: a flood of them may not cost memory.
-        if self.channel.responses.kept is None or isinstance(was, Connecting):
-            self.host.closed(self)
-        else:
-            self.host.linger(self)
+        self.initiating = self.responding = self._unmoved = None
+
+    def protect(self, keyed: Keyed) -> None:
+        """Seal and open with these keys from now on."""
+        self.channel.protect(keyed)
+        integ = str(keyed.suite.integ.id) if keyed.suite.integ is not None else "NONE"
+        encr = f"{keyed.suite.encr.id}-{keyed.suite.encr.key_length_bits or 0}"
+        self.host.observer.keys_derived(keyed.spi_i, keyed.spi_r, keyed.keys.named(), encr, integ)
 
     def enter(self, phase: Phase) -> None:
         """Replace the phase."""
@@ -171,10 +173,14 @@ class IkeSa(Viewing):
         if not isinstance(phase, Connecting | Closed):
             self._connection = phase.keyed.connection
 
-    def end_removal(self, child: ChildSa, reason: str) -> None:
-        """The child is out of the kernel, or its removal is queued and nobody waits for it."""
-        if self.removing.pop(child.unique_id, None) is not None:
-            self.host.publish(ChildSaDown(snapshot_ike(self), snapshot_child(child, "DELETED"), reason))
+    @property
+    def child_under_way(self) -> ChildConfig | None:
+        """The child that the present conversation makes, None where it makes none."""
+        if self.initiating is None:
+            return None
+        if self.initiating.name in {"IKE_SA_INIT", "IKE_AUTH"}:
+            return self.first_child
+        return self.wanted_child if self.initiating.name == "CREATE_CHILD_SA" else None
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -192,6 +198,9 @@ class IkeSa(Viewing):
         if message is not None:
             self._heard(datagram)
             self._accept_request(datagram, message)
+            if self.held_by is not None and not _deletes_ike(message):
+                # The peer uses its successor: it has decided, and we follow.
+                self.held_by.succession.follow_peer()
             self._start_responding()
 
     def _accept_request(self, datagram: Datagram, message: Message) -> None:
@@ -210,7 +219,7 @@ class IkeSa(Viewing):
             case ExchangeType.IKE_AUTH:
                 self._respond("IKE_AUTH", ike_auth.respond(self, keyed, received))
             case ExchangeType.CREATE_CHILD_SA:
-                self._respond("CREATE_CHILD_SA", create_child.respond(self, keyed, received))
+                self._respond("CREATE_CHILD_SA", answering.respond(self, keyed, received))
             case _:
                 self._respond("INFORMATIONAL", informational.respond(self, received))
 
@@ -262,8 +271,8 @@ class IkeSa(Viewing):
         if not is_init:
             self._heard(datagram)
             self.channel.requests.close()
-        self.host.clear_timer(self, TimerName.RETRANSMIT)
-        self.host.clear_timer(self, TimerName.PATIENCE)
+        self.agenda.clear(TimerName.RETRANSMIT)
+        self.agenda.clear(TimerName.PATIENCE)
         received = Received(message, datagram.octets, datagram.path, outstanding.octets)
         self._follow(conversation, conversation.resume(received))
 
@@ -299,13 +308,13 @@ class IkeSa(Viewing):
 
     def _follow(self, conversation: Conversation, step: Step) -> None:
         match step:
-            case Wants(SendRequest(exchange, payloads)):
+            case Wants(SendRequest(exchange, payloads, tries)):
                 if self.channel.requests.is_exhausted:
                     self.close("all message IDs are used")
                 else:
-                    self.channel.send_request(exchange, payloads)
+                    self.channel.send_request(exchange, payloads, tries)
             case Wants(NextAnswer(patience)):
-                self.host.set_timer(self, TimerName.PATIENCE, self.now + patience)
+                self.agenda.set(TimerName.PATIENCE, self.now + patience)
                 self.channel.await_response()
             case Wants(Respond(payloads)):
                 self._send_response(payloads)
@@ -328,17 +337,28 @@ class IkeSa(Viewing):
         else:
             self.initiating = None
             self.channel.end_request()
-            self._adoption.adopt(result)
-        self.grant_wishes()
+            if isinstance(result, Successor) and self.responding is not None:
+                self._unmoved = result  # children move when the peer's request about them is answered
+            else:
+                self._adoption.adopt(result)
+        self._move_if_ready()
+        self.granting.grant()
+
+    def _move_if_ready(self) -> None:
+        if self._unmoved is not None and self.responding is None and not isinstance(self._phase, Closed):
+            successor, self._unmoved = self._unmoved, None
+            self._adoption.adopt(successor)
 
     def _break(self, conversation: Conversation, error: IkeError | WireError) -> None:
         if conversation is self.responding:
             self._refuse(error)
+            self._move_if_ready()
+            self.granting.grant()
             return
         self.initiating = None
         self.channel.end_request()
         self._adoption.attempt_failed(conversation.name, error)
-        self.grant_wishes()
+        self.granting.grant()
 
     def _undo(self, conversation: Conversation) -> None:
         for effect in conversation.take_ledger():
@@ -346,50 +366,13 @@ class IkeSa(Viewing):
 
     @property
     def is_initiating(self) -> bool:
-        """Whether a conversation of our own is under way."""
-        return self.initiating is not None
-
-    # -- wishes --------------------------------------------------------------------------------------------------
-
-    def grant_wishes(self) -> None:
-        """Begin what is wanted, if nothing is under way; the end of the SA goes before all else."""
-        if self.is_initiating:
-            return
-        if isinstance(self._phase, Closing):
-            refused = self._phase.authenticated is None
-            self.initiate("delete", delete.initiate_refusal() if refused else delete.initiate_ike())
-        while self.pending and isinstance(self._phase, Established) and not self.is_initiating:
-            self._grant(self.pending.popleft(), self._phase.keyed)
-
-    def _grant(self, wish: Wish, keyed: Keyed) -> None:
-        match wish:
-            case WantChild(child):
-                self._adoption.wanted_child = child
-                self.initiate("CREATE_CHILD_SA", create_child.initiate(self, keyed, child))
-            case WantChildDeleted(spi_in):
-                doomed = self.child_by_spi_in(spi_in)
-                if doomed is not None:
-                    self.deleting.add(doomed.unique_id)
-                    self.initiate("delete child", delete.initiate_child(self, doomed))
-            case WantForeignChildDeleted(spi_in):
-                self.initiate("delete child", delete.initiate_foreign_child(spi_in))
-            case WantLiveness():
-                self.initiate("liveness", liveness.initiate())
-
-    def watch_for_life(self) -> None:
-        """Set the liveness timer anew, if the connection wants one."""
-        if self._connection.dpd_delay > 0:
-            self.host.set_timer(self, TimerName.LIVENESS, self.heard_at + self._connection.dpd_delay)
-
-    def _look_for_life(self) -> None:
-        due = self.heard_at + self._connection.dpd_delay
-        if due <= self.now:
-            due = self.now + self._connection.dpd_delay
-            # Any request of ours that waits for its answer asks for a sign of life already.
-            if not self.is_initiating:
-                self.wish(WantLiveness())
-        self.host.set_timer(self, TimerName.LIVENESS, due)
+        """Whether a conversation of our own is under way, or its end is not adopted yet."""
+        return self.initiating is not None or self._unmoved is not None
 
 
 def _waits_for_answer(conversation: Conversation) -> bool:
     return isinstance(conversation.waiting_for, SendRequest | NextAnswer)
+
+
+def _deletes_ike(message: Message) -> bool:
+    return any(delete.protocol is ProtocolId.IKE for delete in message.all(Delete))

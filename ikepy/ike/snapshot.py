@@ -14,7 +14,10 @@ from ikepy.ike.effects import (
     Effect,
     FindTrustingConnections,
     InstallChildSa,
+    InstallInbound,
+    InstallOutbound,
     LocalIdentity,
+    LookAtInbound,
     MakeKeyExchange,
     NextAnswer,
     ReleaseSpi,
@@ -28,7 +31,8 @@ from ikepy.ike.effects import (
 )
 from ikepy.ike.events import ChildSnapshot, IkeSnapshot
 from ikepy.ike.exchanges.view import authenticated_ids
-from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established
+from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established, Rekeyed
+from ikepy.ike.timers import TimerName
 
 if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
@@ -38,6 +42,7 @@ _STATES = {
     Authenticating: "CONNECTING",
     Established: "ESTABLISHED",
     Closing: "DELETING",
+    Rekeyed: "REKEYED",
     Closed: "DESTROYING",
 }
 _WORDS: dict[type[Effect[Any]], str] = {
@@ -54,6 +59,9 @@ _WORDS: dict[type[Effect[Any]], str] = {
     AllocateSpi: "an SPI from the kernel",
     ReleaseSpi: "the kernel",
     InstallChildSa: "the kernel to install the child",
+    InstallInbound: "the kernel to install the child",
+    InstallOutbound: "the kernel to change over to the new child",
+    LookAtInbound: "the kernel's counters",
     RemoveChildSa: "the kernel to remove the child",
 }
 
@@ -61,7 +69,7 @@ _WORDS: dict[type[Effect[Any]], str] = {
 def snapshot_ike(sa: IkeSa) -> IkeSnapshot:
     """The IKE SA as it is now."""
     phase, keyed = sa.phase, sa.keyed
-    authenticated = phase.authenticated if isinstance(phase, Established | Closing) else None
+    authenticated, coming = sa.authenticated, sa.agenda.next()
     local, remote = authenticated_ids(sa.connection)
     return IkeSnapshot(
         connection=sa.connection.name,
@@ -77,14 +85,17 @@ def snapshot_ike(sa: IkeSa) -> IkeSnapshot:
         established_at=phase.since if isinstance(phase, Established) else None,
         created_at=sa.created_at,
         waiting_for=waiting_for(sa),
-        next_event=sa.host.next_timer(sa),
+        next_event=(coming[0].value, coming[1]) if coming is not None else None,
         nat_local=keyed.nat.local if keyed is not None else False,
         nat_remote=keyed.nat.remote if keyed is not None else False,
         children=tuple(
-            snapshot_child(child, "DELETING" if sa.is_deleting(child) else "INSTALLED")
+            snapshot_child(child, sa.table.state_of(child))
             for child in sa.children.values()
+            if child.unique_id not in sa.table.redundant
         ),
         queued=tuple(str(wish) for wish in sa.pending),
+        rekey_at=sa.agenda.instant(TimerName.REKEY),
+        reauth_at=sa.agenda.instant(TimerName.REAUTHENTICATE),
     )
 
 
@@ -102,6 +113,8 @@ def snapshot_child(child: ChildSa, state: str) -> ChildSnapshot:
         spec=child.spec,
         encap=child.encap,
         installed_at=child.installed_at,
+        rekey_at=child.rekey_at,
+        life_until=child.life_until,
     )
 
 

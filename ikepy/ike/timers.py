@@ -23,6 +23,15 @@ class TimerName(Enum):
     HALF_OPEN = "end of the half-open IKE SA"
     LIVENESS = "liveness check"
     LINGER = "end of a closed IKE SA"
+    RETRY = "another try"
+    REKEY = "rekeying"
+    REAUTHENTICATE = "reauthentication"
+    OVERDUE = "end of an IKE SA that was not renewed"
+    SUPERSEDED = "end of a replaced IKE SA"
+    CHILD_REKEY = "rekeying of a child"
+    CHILD_SWITCH = "a look whether the peer uses the new child"
+    CHILD_RETIRED = "end of a replaced child"
+    CHILD_REDUNDANT = "end of a child that lost against another"
 
 
 class Timers(Generic[Key]):
@@ -59,6 +68,15 @@ class Timers(Generic[Key]):
                 return at
             heapq.heappop(self._heap)
         return None
+
+    def peek(self) -> tuple[Key, float] | None:
+        """The earliest key and its instant, None where nothing is set."""
+        at = self.next()
+        return (self._heap[0][2], at) if at is not None else None
+
+    def entries(self) -> tuple[tuple[Key, float], ...]:
+        """All keys and their instants, in no order."""
+        return tuple(self._at.items())
 
     def pop_due(self, now: float) -> Key | None:
         """Take one timer that is due, None where none is."""

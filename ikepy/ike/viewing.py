@@ -6,21 +6,35 @@ Not here: what an IkeSa does with its inputs (sa.py).
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from ikepy.config.model import Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Path
+from ikepy.ike.agenda import Agenda
 from ikepy.ike.channel import Channel
-from ikepy.ike.child import ChildSa
-from ikepy.ike.events import AttemptFailed
+from ikepy.ike.child import ChildSa, Negotiated
+from ikepy.ike.child_table import ChildTable, Replacement
+from ikepy.ike.conversation import Conversation
+from ikepy.ike.events import AttemptFailed, ChildSaRekeyed
 from ikepy.ike.host import Host
-from ikepy.ike.phases import Closed, Closing, Connecting, Keyed, Phase
-from ikepy.ike.wishes import WantForeignChildDeleted, Wish
-from ikepy.ipsec import Spi
+from ikepy.ike.phases import Authenticated, Closed, Closing, Connecting, Established, Keyed, Phase, Rekeyed
+from ikepy.ike.snapshot import snapshot_child, snapshot_ike
+from ikepy.ike.timers import TimerName
+from ikepy.ike.wishes import WantChildDeleted, WantForeignChildDeleted, Wish
+from ikepy.ipsec import SaId, Spi
 from ikepy.wire.payloads import Identification
+
+if TYPE_CHECKING:
+    from ikepy.ike.sa import IkeSa
 
 MOST_CHILDREN = 256
 "Children of one IKE SA; a peer that wants more is told NO_ADDITIONAL_SAS."
+RETIREMENT = 5.0
+"Seconds a replaced and deleted child's inbound state stays for packets in flight."
+OF_CHILDREN = frozenset({"CREATE_CHILD_SA", "rekey child", "delete child"})
+"Conversations during which the IKE SA is not to be rekeyed (RFC 7296 §2.25.2)."
+REKEY_IKE = "rekey IKE SA"
 
 
 class Viewing:
@@ -28,13 +42,18 @@ class Viewing:
 
     host: Host
     channel: Channel
+    agenda: Agenda
     unique_id: int
-    children: dict[int, ChildSa]
-    deleting: set[int]
-    removing: dict[int, ChildSa]
+    table: ChildTable
     pending: deque[Wish]
+    heard_at: float
+    initiating: Conversation | None
+    held: IkeSa | None
+    is_announced: bool
     _phase: Phase
     _connection: ConnectionConfig
+
+    # -- facts ---------------------------------------------------------------------------------------------------
 
     @property
     def config(self) -> Config:
@@ -67,9 +86,39 @@ class Viewing:
         return None if isinstance(self._phase, Connecting) else self._phase.keyed
 
     @property
+    def authenticated(self) -> Authenticated | None:
+        """Who both sides are, None before that is proven."""
+        phase = self._phase
+        return phase.authenticated if isinstance(phase, Established | Closing | Rekeyed | Closed) else None
+
+    @property
+    def peer_identity(self) -> Identification:
+        """The peer's proven identity; only of an authenticated IKE SA."""
+        authenticated = self.authenticated
+        assert authenticated is not None  # noqa: S101 - exchanges about children are allowed only then
+        return authenticated.remote_id
+
+    @property
     def is_closing(self) -> bool:
-        """Whether a delete of this IKE SA is on its way, or done."""
-        return isinstance(self._phase, Closing | Closed)
+        """Whether this IKE SA is replaced, or a delete of it is on its way, or done."""
+        return isinstance(self._phase, Closing | Rekeyed | Closed)
+
+    @property
+    def is_rekeying(self) -> bool:
+        """Whether our own rekeying of this IKE SA is under way, or the peer's is done and its children have not moved."""
+        return self.held is not None or (self.initiating is not None and self.initiating.name == REKEY_IKE)
+
+    @property
+    def is_at_a_child(self) -> bool:
+        """Whether an exchange of ours that makes, replaces or closes a child is under way."""
+        return self.initiating is not None and self.initiating.name in OF_CHILDREN
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether an operator is to see it: not of two successors the one that has not come in the old one's place."""
+        if isinstance(self._phase, Established):
+            return self.is_announced
+        return not isinstance(self._phase, Closed)
 
     @property
     def now(self) -> float:
@@ -79,39 +128,69 @@ class Viewing:
     @property
     def has_room(self) -> bool:
         """Whether one more child may be made."""
-        return len(self.children) < MOST_CHILDREN
+        return len(self.table.children) < MOST_CHILDREN
 
-    def adopt_path(self, path: Path) -> None:
-        """Send there from now on."""
-        self.channel.path = path
+    @property
+    def children(self) -> dict[int, ChildSa]:
+        """The children that exchanges find, by their unique numbers."""
+        return self.table.children
 
     def child_by_spi_in(self, spi: Spi) -> ChildSa | None:
         """The child we receive by that SPI."""
-        return next((child for child in self.children.values() if child.spi_in == spi), None)
+        return self.table.by_spi_in(spi)
 
     def child_by_spi_out(self, spi: Spi) -> ChildSa | None:
         """The child we send by that SPI."""
-        return next((child for child in self.children.values() if child.spi_out == spi), None)
+        return self.table.by_spi_out(spi)
 
     def is_deleting(self, child: ChildSa) -> bool:
         """Whether our delete of that child is on its way."""
-        return child.unique_id in self.deleting
+        return child.unique_id in self.table.deleting
 
-    def next_child_ids(self) -> tuple[int, int]:
-        """A unique number and a request ID for a new child."""
-        return self.host.next_child_ids()
+    def has_heir(self, child: ChildSa) -> bool:
+        """Whether another child has come in its place."""
+        return self.table.has_heir(child)
+
+    def heir_waiting_for(self, child: ChildSa) -> ChildSa | None:
+        """The child that the peer made in its place, as long as we do not send by it."""
+        return self.table.heir_waiting_for(child)
+
+    def inbound_states(self) -> tuple[SaId, ...]:
+        """The states we receive by."""
+        return tuple(child.spec.inbound.id for child in self.table.children.values())
 
     def is_first_contact(self) -> bool:
         """Whether we have no other IKE SA with this peer."""
         return not self.host.has_other_contact(self.unique_id, self._connection, self.path)
 
-    def close_earlier(self, local: Identification, remote: Identification) -> None:
-        """Close other IKE SAs of that pair of identities."""
-        self.host.close_earlier(self.unique_id, local, remote)
-
     def candidates(self) -> tuple[ConnectionConfig, ...]:
         """The connections that the addresses of the path allow."""
         return self.host.candidates(self.path)
+
+    # -- numbers -------------------------------------------------------------------------------------------------
+
+    def next_child_id(self) -> int:
+        """A unique number for a new child."""
+        return self.host.next_child_id()
+
+    def reqid_for(self, negotiated: Negotiated, peer: Identification) -> int:
+        """The request ID of a new child with that peer."""
+        name = negotiated.config.name
+        return self.host.reqids.of((self._connection.name, name, peer, negotiated.local_ts, negotiated.remote_ts))
+
+    def draw_ike_spi(self) -> bytes:
+        """An IKE SPI that is free."""
+        return self.host.draw_spi()
+
+    # -- what an exchange may do ---------------------------------------------------------------------------------
+
+    def adopt_path(self, path: Path) -> None:
+        """Send there from now on."""
+        self.channel.path = path
+
+    def close_earlier(self, local: Identification, remote: Identification) -> None:
+        """Close other IKE SAs of that pair of identities."""
+        self.host.close_earlier(self.unique_id, local, remote)
 
     def decided(self, decision: str, *, warning: bool = False) -> None:
         """Tell the observer of a choice and its reason."""
@@ -121,12 +200,44 @@ class Viewing:
         """Publish that a child came to nothing while the IKE SA lives on."""
         self.host.publish(AttemptFailed(self._connection.name, child, self.unique_id, reason))
 
+    def heard_by_children(self, idle: float) -> None:
+        """A packet came in by a child that long ago."""
+        self.heard_at = max(self.heard_at, self.now - idle)
+
     def delete_foreign_child(self, spi_in: Spi) -> None:
         """Ask the peer, as soon as may be, to delete a child it has and we do not."""
         self.pending.appendleft(WantForeignChildDeleted(spi_in))
 
-    def begin_removal(self, child: ChildSa) -> None:
+    def delete_child(self, child: ChildSa) -> None:
+        """Delete a child, as soon as may be."""
+        self.pending.append(WantChildDeleted(child.unique_id, exact=True))
+
+    def replacement(self, old: ChildSa) -> Replacement:
+        """What is being done to replace a child, entered if nothing is."""
+        return self.table.replacement(old)
+
+    def begin_change_over(self, old: ChildSa, heir: ChildSa) -> bool:
+        """We are about to send by the heir; False where that is under way already."""
+        if self.table.waiting.pop(heir.unique_id, None) is None:
+            return False
+        self.table.inherit(old, heir)
+        self.agenda.clear(TimerName.CHILD_SWITCH, heir.unique_id)
+        return True
+
+    def changed_over(self, old: ChildSa, heir: ChildSa) -> None:
+        """Packets go by the heir."""
+        self.table.unannounced.discard(heir.unique_id)
+        if heir.unique_id in self.table.children:
+            states = snapshot_child(old, "REKEYED"), snapshot_child(heir, "INSTALLED")
+            self.host.publish(ChildSaRekeyed(snapshot_ike(self), *states))  # type: ignore[arg-type]
+
+    def begin_removal(self, child: ChildSa) -> bool:
         """The child is being taken down: no other exchange finds it any more."""
-        if self.children.pop(child.unique_id, None) is not None:
-            self.deleting.discard(child.unique_id)
-            self.removing[child.unique_id] = child
+        self.agenda.clear_child(child.unique_id)
+        return self.table.begin_removal(child)
+
+    def begin_retirement(self, child: ChildSa) -> None:
+        """A replaced child is deleted: its inbound state stays for some seconds."""
+        if self.table.begin_retirement(child):
+            self.agenda.clear_child(child.unique_id)
+            self.agenda.set(TimerName.CHILD_RETIRED, self.now + RETIREMENT, child.unique_id)

@@ -20,11 +20,12 @@ LAST_MESSAGE_ID = 0xFFFFFFFF
 
 @dataclass(slots=True)
 class Outstanding:
-    """A request on its way: its sealed octets, and how often it was sent."""
+    """A request on its way: its sealed octets, how often it is repeated at most, and how often it was sent."""
 
     message_id: int
     exchange: ExchangeType
     octets: bytes
+    tries: int
     sent: int = 1
 
 
@@ -36,9 +37,13 @@ class RequestWindow:
         self.next_id = first_id
         self.outstanding: Outstanding | None = None
 
-    def open(self, exchange: ExchangeType, octets: bytes, message_id: int) -> None:
-        """Take a request that is being sent; its message ID is `next_id`, or 0 again for IKE_SA_INIT's loops."""
-        self.outstanding = Outstanding(message_id, exchange, octets)
+    def open(self, exchange: ExchangeType, octets: bytes, message_id: int, tries: int | None = None) -> None:
+        """Take a request that is being sent; its message ID is `next_id`, or 0 again for IKE_SA_INIT's loops.
+
+        tries   repeats at most; None for as many as are configured
+        """
+        tries = self._retransmission.tries if tries is None else tries
+        self.outstanding = Outstanding(message_id, exchange, octets, tries)
         self.next_id = message_id + 1
 
     @property
@@ -58,14 +63,15 @@ class RequestWindow:
 
     def wait(self) -> float | None:
         """Seconds from the last sending to the next repeat; None where the peer is to be given up."""
-        if self.outstanding is None or self.outstanding.sent > self._retransmission.tries:
+        if self.outstanding is None or self.outstanding.sent > self.outstanding.tries:
             return None
         grown = self._retransmission.timeout * self._retransmission.base ** (self.outstanding.sent - 1)
         return min(grown, self._retransmission.limit)
 
     def last_wait(self) -> float:
         """Seconds to wait after the last repeat before giving up."""
-        grown = self._retransmission.timeout * self._retransmission.base**self._retransmission.tries
+        tries = self.outstanding.tries if self.outstanding is not None else self._retransmission.tries
+        grown = self._retransmission.timeout * self._retransmission.base**tries
         return min(grown, self._retransmission.limit)
 
 

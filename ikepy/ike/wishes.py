@@ -1,7 +1,8 @@
 """What an IKE SA wants to do as soon as its one initiating conversation is free.
 
 Rule 1: a wish is a value; the same wish is not queued twice.
-Not here: when it is granted (sa.py).
+Rule 2: children are named by their unique numbers: they may have been replaced when the wish is granted.
+Not here: when it is granted (granting.py).
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikepy.config.model import ChildConfig
-from ikepy.ipsec import Spi
+from ikepy.ipsec import Selector, Spi
 
 
 @dataclass(frozen=True, slots=True)
 class WantChild:
-    """One more child."""
+    """One more child; `packet` is the packet that asks for it."""
 
     child: ChildConfig
+    packet: Selector | None = None
 
     def __str__(self) -> str:
         return f"create child {self.child.name}"
@@ -24,12 +26,13 @@ class WantChild:
 
 @dataclass(frozen=True, slots=True)
 class WantChildDeleted:
-    """A child deleted, by the SPI we receive by."""
+    """A child deleted, and with it whatever has come in its place; `exact` is that child alone."""
 
-    spi_in: Spi
+    unique_id: int
+    exact: bool = False
 
     def __str__(self) -> str:
-        return f"delete child {self.spi_in:08x}"
+        return f"delete child {self.unique_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,41 @@ class WantForeignChildDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class WantChildRekeyed:
+    """A child replaced."""
+
+    unique_id: int
+
+    def __str__(self) -> str:
+        return f"rekey child {self.unique_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class WantLook:
+    """A look whether the peer sends by a child it made in another's place."""
+
+    unique_id: int
+
+    def __str__(self) -> str:
+        return f"look at child {self.unique_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class WantRekeyed:
+    """The IKE SA replaced."""
+
+    def __str__(self) -> str:
+        return "rekey the IKE SA"
+
+
+@dataclass(frozen=True, slots=True)
 class WantLiveness:
-    """A sign of life."""
+    """A sign of life; `ask` whatever comes in by children."""
+
+    ask: bool = False
 
     def __str__(self) -> str:
         return "liveness check"
 
 
-Wish = WantChild | WantChildDeleted | WantForeignChildDeleted | WantLiveness
+Wish = WantChild | WantChildDeleted | WantForeignChildDeleted | WantChildRekeyed | WantLook | WantRekeyed | WantLiveness

@@ -181,6 +181,21 @@ class CreateChildSaResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class RekeyIkeSaResponse:
+    """SK {SA, Nr, KEr}: of CREATE_CHILD_SA that rekeys the IKE SA (§1.3.2)."""
+
+    sa: Sa
+    nonce: Nonce
+    ke: Ke
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Read the message as such; raises WireError."""
+        _only(message, Sa, Nonce, Ke)
+        return cls(_one(message, Sa), _one(message, Nonce), _one(message, Ke))
+
+
+@dataclass(frozen=True, slots=True)
 class Informational:
     """SK {[N,] [D,] [CP]}, possibly empty."""
 

@@ -189,17 +189,7 @@ def test_a_child_offer_without_its_key_exchange_is_told_which_method_is_wanted()
     assert not pair.right.established
 
 
-# -- what is not done yet ------------------------------------------------------------------------------------------
-
-
-def test_a_wish_to_rekey_a_child_is_answered_that_there_are_no_more() -> None:
-    pair = established_pair()
-    spi = pair.left.sa.children[0].spec.inbound.spi.to_bytes(4, "big")
-    rekey = Notify(NotifyType.REKEY_SA, b"", ProtocolId.ESP, spi)
-    answer = ask(pair, ExchangeType.CREATE_CHILD_SA, rekey, *child_offer())
-
-    assert answer.error_notify == Notify(NotifyType.NO_ADDITIONAL_SAS)
-    assert len(pair.right.established) == 1
+# -- rekeying by request alone ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", [ProtocolId.NONE, ProtocolId.IKE, ProtocolId.AH, ProtocolId.ESP])
@@ -210,17 +200,6 @@ def test_a_wish_to_rekey_a_child_nobody_has_is_answered_so(protocol: ProtocolId)
 
     assert answer.error_notify is not None
     assert answer.error_notify.type is NotifyType.CHILD_SA_NOT_FOUND
-    assert len(pair.right.established) == 1
-
-
-def test_a_wish_to_rekey_the_ike_sa_is_answered_that_there_are_no_more() -> None:
-    pair = established_pair()
-    proposals = tuple(replace(p, spi=bytes(8)) for p in make_config().connections[0].proposals)
-    answer = ask(
-        pair, ExchangeType.CREATE_CHILD_SA, Sa(proposals), Nonce(bytes(32)), Ke(KeMethod.CURVE25519, bytes(32))
-    )
-
-    assert answer.error_notify == Notify(NotifyType.NO_ADDITIONAL_SAS)
     assert len(pair.right.established) == 1
 
 

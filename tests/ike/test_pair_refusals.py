@@ -38,7 +38,7 @@ def forged(request: Datagram, *payloads: Notify, spi_r: bytes = bytes(8)) -> Dat
     """An answer that anybody on the path could send."""
     asked = parse_message(request.octets).header
     header = IkeHeader(asked.spi_i, spi_r, PayloadType(0), ExchangeType.IKE_SA_INIT, FLAG_RESPONSE, 0, 0)
-    return Datagram(build_message(Message(header, payloads)), arriving(request).path)
+    return Datagram(build_message(Message(header, payloads)), request.path)
 
 
 def test_above_the_threshold_a_cookie_is_asked_for_and_sent_back() -> None:

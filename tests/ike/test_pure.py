@@ -348,10 +348,10 @@ def test_each_fault_has_its_notify() -> None:
 
 
 def test_wishes_read_well() -> None:
-    wishes = (WantChild(make_child()), WantChildDeleted(Spi(0x1234)), WantForeignChildDeleted(Spi(1)), WantLiveness())
+    wishes = (WantChild(make_child()), WantChildDeleted(7), WantForeignChildDeleted(Spi(1)), WantLiveness())
     assert [str(wish) for wish in wishes] == [
         "create child net",
-        "delete child 00001234",
+        "delete child 7",
         "have the peer delete child 00000001",
         "liveness check",
     ]

@@ -42,6 +42,7 @@ class MemoryKernel:
         self.children: dict[Owner, ChildSaSpec] = {}
         self.reserved: set[SaId] = set()
         self.refuse: Exception | None = None
+        self.packets: dict[SaId, int] = {}
 
     def allocate(self, effect: effects.AllocateSpi) -> Spi:
         while True:
@@ -65,6 +66,31 @@ class MemoryKernel:
             self.states[state.id] = state
         self.reserved.discard(child.inbound.id)
         self.children[child.owner] = child
+        self._retire(effect.replaces)
+
+    def install_inbound(self, effect: effects.InstallInbound) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+        child = effect.child
+        if child.inbound.id in self.states:
+            raise errors.SpiTaken(f"{child.inbound.id} is there already")
+        self.states[child.inbound.id] = child.inbound
+        self.reserved.discard(child.inbound.id)
+        self.children[child.owner] = child
+
+    def install_outbound(self, effect: effects.InstallOutbound) -> None:
+        if self.refuse is not None:
+            raise self.refuse
+        self.states[effect.child.outbound.id] = effect.child.outbound
+        self._retire(effect.replaces)
+
+    def _retire(self, child: ChildSaSpec | None) -> None:
+        if child is not None:
+            self.states.pop(child.outbound.id, None)
+
+    def look(self, effect: effects.LookAtInbound) -> effects.InboundSeen:
+        packets = sum(self.packets.get(state, 0) for state in effect.states)
+        return effects.InboundSeen(None, packets)
 
     def remove(self, effect: effects.RemoveChildSa) -> None:
         for state in (effect.child.inbound, effect.child.outbound):
@@ -158,14 +184,20 @@ class World:
                 return self.kernel.release(effect)
             case effects.InstallChildSa():
                 return self.kernel.install(effect)
+            case effects.InstallInbound():
+                return self.kernel.install_inbound(effect)
+            case effects.InstallOutbound():
+                return self.kernel.install_outbound(effect)
+            case effects.LookAtInbound():
+                return self.kernel.look(effect)
             case effects.RemoveChildSa():
                 return self.kernel.remove(effect)
         raise AssertionError(f"nobody performs {effect}")
 
-    def _resolve(self, connection: str) -> Path:
+    def _resolve(self, connection: str) -> tuple[Path, ...]:
         config = self.config.connection(connection)
         assert config is not None
         remote = next((p.single for p in config.remote_addrs if p.single is not None), self.peer)
         if remote is None:
             raise errors.PeerUnknown(f"connection {connection} has no remote_addrs")
-        return Path(SocketAddress(self.address, self.config.daemon.port), SocketAddress(remote, config.remote_port))
+        return (Path(SocketAddress(self.address, self.config.daemon.port), SocketAddress(remote, config.remote_port)),)

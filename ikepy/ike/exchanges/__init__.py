@@ -6,7 +6,7 @@ Not here: which payloads a message must have (wire/shapes.py).
 
 from __future__ import annotations
 
-from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established, Phase
+from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established, Phase, Rekeyed
 from ikepy.wire.registry import ExchangeType
 
 _ALLOWED_REQUESTS: dict[type[Phase], frozenset[ExchangeType]] = {
@@ -14,6 +14,7 @@ _ALLOWED_REQUESTS: dict[type[Phase], frozenset[ExchangeType]] = {
     Authenticating: frozenset({ExchangeType.IKE_AUTH}),
     Established: frozenset({ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL}),
     Closing: frozenset({ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL}),
+    Rekeyed: frozenset({ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL}),
     Closed: frozenset(),
 }
 

@@ -13,18 +13,20 @@ from ikepy.config.model import ChildConfig, ConnectionConfig
 from ikepy.crypto.secret import Secret
 from ikepy.crypto.suites import esp_suite
 from ikepy.ike.actions import Path
-from ikepy.ike.child import ChildSa, Negotiated, make_child_spec
-from ikepy.ike.effects import AllocateSpi, InstallChildSa, ReleaseSpi
+from ikepy.ike.child import ICMP_PROTOCOLS, ChildSa, Negotiated, make_child_spec
+from ikepy.ike.effects import AllocateSpi, InstallChildSa, InstallInbound, ReleaseSpi
 from ikepy.ike.errors import KernelRefused, LocalFault, NoProposalChosen, SpiTaken, TsUnacceptable
 from ikepy.ike.exchanges.view import SaView
 from ikepy.ike.keymat import derive_child_keys
+from ikepy.ike.lifetimes import child_times
 from ikepy.ike.narrowing import is_within, narrow, resolve, size
-from ikepy.ike.negotiation import Chosen, check_answer, choose, number_proposals
+from ikepy.ike.negotiation import Chosen, check_answer, choose, ke_methods, number_proposals
 from ikepy.ike.phases import Keyed
-from ikepy.ipsec import Mode, SaId, Spi
+from ikepy.ipsec import Mode, SaId, Selector, Spi
 from ikepy.wire.base import Payload
 from ikepy.wire.notify import Notify
-from ikepy.wire.registry import KeMethod, NotifyType, ProtocolId
+from ikepy.wire.payloads import Identification
+from ikepy.wire.registry import KeMethod, NotifyType, ProtocolId, TsType
 from ikepy.wire.sa import Proposal, Sa
 from ikepy.wire.ts import TrafficSelector, TsI, TsR, UnknownSelector
 
@@ -67,6 +69,29 @@ class ChildChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildSecrets:
+    """What a child's keys come from, beside SK_d: the nonces of its exchange, and g^ir (new) where it had a KE."""
+
+    ni: bytes
+    nr: bytes
+    shared: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a child comes from.
+
+    initiated  whether we began the exchange that makes it
+    peer       the peer's identity
+    replaces   the child in whose place it comes
+    """
+
+    initiated: bool
+    peer: Identification
+    replaces: ChildSa | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChildRequest:
     """A peer's offer for a child, as it stood in a request."""
 
@@ -78,16 +103,41 @@ class ChildRequest:
     with_ke: bool
 
 
-def make_offer(config: ChildConfig, path: Path, spi_in: Spi, *, with_ke: bool) -> ChildOffer:
-    """What we offer for a child on that path; `with_ke` False in IKE_AUTH."""
+def make_offer(
+    config: ChildConfig, path: Path, spi_in: Spi, *, with_ke: bool, packet: Selector | None = None
+) -> ChildOffer:
+    """What we offer for a child on that path; `with_ke` False in IKE_AUTH.
+
+    packet   the packet that asks for the child: its own selectors go first (RFC 7296 §2.9)
+    """
+    local, remote = resolve(config.local_ts, path.local.address), resolve(config.remote_ts, path.remote.address)
+    if packet is not None:
+        local, remote = (of_packet(packet), *local), (of_packet(packet.reversed()), *remote)
     return ChildOffer(
         config,
         spi_in,
         number_proposals(config.esp_proposals, spi_in.to_bytes(4, "big"), with_ke=with_ke),
-        resolve(config.local_ts, path.local.address),
-        resolve(config.remote_ts, path.remote.address),
+        local,
+        remote,
         with_ke,
     )
+
+
+def make_rekey_offer(old: ChildSa, spi_in: Spi) -> ChildOffer:
+    """What we offer to replace a child: its configured proposals, and the selectors it has (§2.9.2)."""
+    negotiated = old.negotiated
+    proposals = number_proposals(negotiated.config.esp_proposals, spi_in.to_bytes(4, "big"))
+    return ChildOffer(negotiated.config, spi_in, proposals, negotiated.local_ts, negotiated.remote_ts, with_ke=True)
+
+
+def of_packet(packet: Selector) -> TrafficSelector:
+    """The source side of a packet as a selector of one address."""
+    # Of ICMP the kernel has type and code where ports are; all of a ping's packets are to fit.
+    has_port = bool(packet.source_port_mask) and packet.protocol not in ICMP_PROTOCOLS
+    port, last = (packet.source_port, packet.source_port) if has_port else (0, 0xFFFF)
+    kind = TsType.TS_IPV4_ADDR_RANGE if packet.source.version == 4 else TsType.TS_IPV6_ADDR_RANGE  # noqa: PLR2004
+    address = packet.source.network_address
+    return TrafficSelector(kind, packet.protocol, port, last, address, address)
 
 
 def judge_answer(offer: ChildOffer, sa: Sa, tsi: TsI, tsr: TsR, *, transport: bool) -> Negotiated:
@@ -122,6 +172,8 @@ def choose_child(connection: ConnectionConfig, request: ChildRequest, path: Path
     fitting: list[ChildChoice] = []
     refused = ""
     for child in connection.children:
+        if child.is_shunt:
+            continue
         remote = narrow(tsi, resolve(child.remote_ts, path.remote.address))
         local = narrow(tsr, resolve(child.local_ts, path.local.address))
         if not remote or not local:
@@ -131,7 +183,7 @@ def choose_child(connection: ConnectionConfig, request: ChildRequest, path: Path
             continue
         chosen = choose(request.sa, child.esp_proposals, sent_ke=request.sent_ke, with_ke=request.with_ke)
         if chosen is None or len(chosen.peer_spi) != 4 or parse_spi(chosen.peer_spi) < _LEAST_SPI:  # noqa: PLR2004
-            refused = f"no ESP proposal in common with child {child.name}: compare `esp_proposals` on both sides"
+            refused = why_no_proposal(request, child)
             continue
         fitting.append(ChildChoice(child, chosen, child.mode, local, remote))
     if fitting:
@@ -144,8 +196,19 @@ def choose_child(connection: ConnectionConfig, request: ChildRequest, path: Path
     )
 
 
+def why_no_proposal(request: ChildRequest, child: ChildConfig) -> str:
+    """Why none of a peer's ESP proposals fits, in words for our log."""
+    if request.with_ke and choose(request.sa, child.esp_proposals, with_ke=False) is not None:
+        theirs, ours = ke_methods(request.sa.proposals), ke_methods(child.esp_proposals)
+        return (
+            f"child {child.name}: the peer offers {_methods(theirs)}, our `esp_proposals` have {_methods(ours)}: "
+            "name a key exchange method of the peer's in them, or `none` beside yours"
+        )
+    return f"no ESP proposal in common with child {child.name}: compare `esp_proposals` on both sides"
+
+
 async def answer_child(
-    sa: SaView, keyed: Keyed, choice: ChildChoice, ni: bytes, nr: bytes, shared: Secret | None
+    sa: SaView, keyed: Keyed, choice: ChildChoice, secrets: ChildSecrets, origin: Origin
 ) -> tuple[tuple[Payload, ...], ChildSa]:
     """Install a child we chose as the responder, and word the answer; raises KernelRefused."""
     for _ in range(SPI_DRAWS):
@@ -155,7 +218,7 @@ async def answer_child(
             choice.config, proposal, choice.mode, spi, choice.spi_out, choice.local_ts, choice.remote_ts
         )
         try:
-            child = await install(sa, keyed, negotiated, ni, nr, shared, initiated=False)
+            child = await install(sa, keyed, negotiated, secrets, origin)
         except SpiTaken:
             continue
         mode = (Notify(NotifyType.USE_TRANSPORT_MODE),) if choice.mode is Mode.TRANSPORT else ()
@@ -163,28 +226,39 @@ async def answer_child(
     raise KernelRefused(f"the kernel had each of {SPI_DRAWS} drawn SPIs already")
 
 
-async def install(
-    sa: SaView,
-    keyed: Keyed,
-    negotiated: Negotiated,
-    ni: bytes,
-    nr: bytes,
-    shared: Secret | None,
-    *,
-    initiated: bool,
-) -> ChildSa:
-    """Derive a child's keys and put it into the kernel; gives its SPI back and raises KernelRefused where that fails."""
-    unique_id, reqid = sa.next_child_ids()
+async def install(sa: SaView, keyed: Keyed, negotiated: Negotiated, secrets: ChildSecrets, origin: Origin) -> ChildSa:
+    """Derive a child's keys and put it into the kernel; gives its SPI back and raises KernelRefused where that fails.
+
+    One that replaces another keeps its request ID; of one the peer made so, only the inbound state goes in (§2.8).
+    """
+    old = origin.replaces
+    unique_id = sa.next_child_id()
+    reqid = old.reqid if old is not None else sa.reqid_for(negotiated, origin.peer)
+    times = child_times(negotiated.config, sa.entropy)
     suite = esp_suite(negotiated.proposal)
-    keys = derive_child_keys(keyed.suite.prf, keyed.keys.sk_d, suite, ni, nr, shared)
+    keys = derive_child_keys(keyed.suite.prf, keyed.keys.sk_d, suite, secrets.ni, secrets.nr, secrets.shared)
     encap = keyed.nat.is_between and sa.path.non_esp_marker
     try:
-        spec = make_child_spec(negotiated, keys, sa.path, unique_id, reqid, initiated=initiated, encap=encap)
-        await InstallChildSa(spec)
+        spec = make_child_spec(
+            negotiated,
+            keys,
+            sa.path,
+            unique_id,
+            reqid,
+            initiated=origin.initiated,
+            encap=encap,
+            lifetime=times.limits,
+        )
+        if old is not None and not origin.initiated:
+            await InstallInbound(spec)
+        else:
+            await InstallChildSa(spec, old.spec if old is not None else None)
     except (LocalFault, TsUnacceptable):
         await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, negotiated.spi_in))
         raise
-    return ChildSa(unique_id, negotiated, spec, encap, sa.now)
+    rekey_at = sa.now + times.rekey_after if times.rekey_after is not None else None
+    life_until = sa.now + times.life if times.life is not None else None
+    return ChildSa(unique_id, negotiated, spec, encap, sa.now, rekey_at, life_until)
 
 
 def known_selectors(selectors: tuple[TrafficSelector | UnknownSelector, ...]) -> tuple[TrafficSelector, ...]:
@@ -195,6 +269,10 @@ def known_selectors(selectors: tuple[TrafficSelector | UnknownSelector, ...]) ->
 def parse_spi(octets: bytes) -> Spi:
     """An ESP SPI as a number."""
     return Spi(int.from_bytes(octets, "big"))
+
+
+def _methods(methods: tuple[KeMethod, ...]) -> str:
+    return "key exchange " + " or ".join(str(method) for method in methods) if methods else "no key exchange"
 
 
 def _worded(selectors: tuple[TrafficSelector, ...]) -> str:

@@ -25,10 +25,12 @@ class IkeDeleted:
 async def initiate_child(sa: SaView, child: ChildSa) -> tuple[ChildSa, ...]:
     """Delete a child on both sides, the peer first; returns what we took down."""
     await _request_delete(child.spi_in)
-    # The peer's own delete may have crossed ours and taken it down already.
-    if sa.child_by_spi_in(child.spi_in) is None:
+    if sa.has_heir(child):
+        sa.begin_retirement(child)
         return ()
-    sa.begin_removal(child)
+    # The peer's own delete may have crossed ours and taken it down already.
+    if not sa.begin_removal(child):
+        return ()
     await RemoveChildSa(child.spec)
     return (child,)
 

@@ -33,6 +33,8 @@ from ikepy.ike.errors import AuthenticationFailed, IkeError, LocalFault, PeerFau
 from ikepy.ike.exchanges.children import (
     ChildOffer,
     ChildRequest,
+    ChildSecrets,
+    Origin,
     answer_child,
     choose_child,
     install,
@@ -100,7 +102,7 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None) -> AuthR
     if _says_initial_contact(response.notifies):
         sa.close_earlier(local_id, proven.identity)
     authenticated = Authenticated(connection, proven, local_id, proven.identity)
-    made = await _finish_child(sa, keyed, offer, response, error)
+    made = await _finish_child(sa, keyed, offer, response, error, proven.identity)
     return AuthResult(authenticated, made)
 
 
@@ -128,7 +130,7 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthRes
         sa.close_earlier(local, proven.identity)
     keyed = replace(keyed, certificate_requested=bool(auth.certreqs))
     proof = await _sign(sa, keyed, connection, local, proven.identity, initiator=False)
-    payloads, child = await _answer_first_child(sa, keyed, auth)
+    payloads, child = await _answer_first_child(sa, keyed, auth, proven.identity)
     authenticated = Authenticated(connection, proven, local, proven.identity)
     return Answer((IdR(local), *proof.certs, proof.auth, *payloads), AuthResult(authenticated, child))
 
@@ -202,7 +204,12 @@ async def _authorities(connection: ConnectionConfig) -> tuple[bytes, ...]:
 
 
 async def _finish_child(
-    sa: SaView, keyed: Keyed, offer: ChildOffer | None, response: IkeAuthResponse, error: Notify | None
+    sa: SaView,
+    keyed: Keyed,
+    offer: ChildOffer | None,
+    response: IkeAuthResponse,
+    error: Notify | None,
+    peer: Identification,
 ) -> ChildSa | None:
     """The first child, installed; None where there is none, and then everybody concerned has been told why."""
     if offer is None:
@@ -221,7 +228,8 @@ async def _finish_child(
         sa.delete_foreign_child(offer.spi_in)
         return None
     try:
-        return await install(sa, keyed, negotiated, keyed.ni, keyed.nr, None, initiated=True)
+        origin = Origin(initiated=True, peer=peer)
+        return await install(sa, keyed, negotiated, ChildSecrets(keyed.ni, keyed.nr), origin)
     except IkeError as fault:
         sa.child_failed(offer.config.name, str(fault))
         sa.delete_foreign_child(offer.spi_in)
@@ -229,14 +237,15 @@ async def _finish_child(
 
 
 async def _answer_first_child(
-    sa: SaView, keyed: Keyed, auth: IkeAuthRequest
+    sa: SaView, keyed: Keyed, auth: IkeAuthRequest, peer: Identification
 ) -> tuple[tuple[Payload, ...], ChildSa | None]:
     if auth.sa is None or auth.tsi is None or auth.tsr is None:
         return (), None
     request = child_request(auth.sa, auth.tsi, auth.tsr, auth.notifies)
     try:
         choice = choose_child(keyed.connection, request, sa.path)
-        return await answer_child(sa, keyed, choice, keyed.ni, keyed.nr, None)
+        origin = Origin(initiated=False, peer=peer)
+        return await answer_child(sa, keyed, choice, ChildSecrets(keyed.ni, keyed.nr), origin)
     except PeerFault as fault:
         sa.child_failed(None, str(fault))
         return (Notify(fault.notify, fault.data),), None

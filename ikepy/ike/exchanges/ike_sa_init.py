@@ -48,6 +48,8 @@ from ikepy.wire.shapes import IkeSaInitRequest, IkeSaInitResponse
 NONCE_OCTETS = 32
 PATIENCE = 3.0
 "Seconds to wait for a better answer after one that could be anybody's."
+FEW_TRIES = 2
+"Repeats of a request to an address of a peer that has others."
 MOST_ROUNDS = 8
 "Requests of one attempt: cookies and other key exchange methods asked for."
 HASHES = (HashAlgorithm.SHA2_512, HashAlgorithm.SHA2_384, HashAlgorithm.SHA2_256, HashAlgorithm.IDENTITY)
@@ -77,8 +79,23 @@ class Accepted:
 
 
 async def initiate(sa: SaView, spi_i: bytes) -> Keyed:
-    """Negotiate keys as the initiator; raises RefusedByPeer, GaveUp, InvalidPublicValue."""
-    sa.adopt_path(await ResolvePath(sa.connection.name))
+    """Negotiate keys as the initiator, with each of the peer's addresses in turn until one answers.
+
+    Raises PeerUnknown, RefusedByPeer, GaveUp, InvalidPublicValue.
+    """
+    paths = await ResolvePath(sa.connection.name)
+    for path in paths[:-1]:
+        sa.adopt_path(path)
+        try:
+            return await _negotiate(sa, spi_i, FEW_TRIES)
+        except GaveUp:
+            sa.decided(f"no answer from {path.remote}: the peer's next address is tried", warning=True)
+    sa.adopt_path(paths[-1])
+    return await _negotiate(sa, spi_i, None)
+
+
+async def _negotiate(sa: SaView, spi_i: bytes, tries: int | None) -> Keyed:
+    """Negotiate keys on the present path; `tries` repeats at most, None for as many as are configured."""
     offer = number_proposals(sa.connection.proposals, b"")
     ni, cookie = sa.entropy.octets(NONCE_OCTETS), None
     untried = list(ke_methods(offer))
@@ -86,7 +103,9 @@ async def initiate(sa: SaView, spi_i: bytes) -> Keyed:
     exchange = await MakeKeyExchange(method)
     for _ in range(MOST_ROUNDS):
         payloads = _make_request(sa, spi_i, offer, exchange, ni, cookie)
-        received, verdict = await _ask(payloads, offer, untried, method)
+        received, verdict = await _ask(
+            sa, SendRequest(ExchangeType.IKE_SA_INIT, payloads, tries), offer, untried, method
+        )
         match verdict:
             case CookieWanted():
                 sa.decided(f"the peer asks for a cookie of {len(verdict.cookie)} octets")
@@ -149,19 +168,26 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
 
 
 async def _ask(
-    payloads: tuple[Payload, ...], offer: tuple[Proposal, ...], untried: list[KeMethod], method: KeMethod
+    sa: SaView, request: SendRequest, offer: tuple[Proposal, ...], untried: list[KeMethod], method: KeMethod
 ) -> tuple[Received, CookieWanted | MethodWanted | Accepted]:
     """Send the request and wait for an answer that is good for something; else raise what the last one said."""
-    received = await SendRequest(ExchangeType.IKE_SA_INIT, payloads)
+    received = await request
     while True:
         try:
-            return received, _judge(received.message, offer, untried, method)
+            return received, _judge(_from_peer(sa, received), offer, untried, method)
         except (IkeError, WireError) as fault:
             refusal = fault
         try:
             received = await NextAnswer(PATIENCE)
         except GaveUp:
             raise refusal from None
+
+
+def _from_peer(sa: SaView, received: Received) -> Message:
+    """The answer, if it comes from where we asked; raises GaveUp for one of an address that was given up before."""
+    if received.path.remote.address != sa.path.remote.address:
+        raise GaveUp(f"an answer came from {received.path.remote.address}, asked was {sa.path.remote.address}")
+    return received.message
 
 
 def _judge(

@@ -1,7 +1,8 @@
 """INFORMATIONAL, answered: deletes, notices, and the empty request that asks for a sign of life (RFC 7296 §1.4).
 
 Rule 1: an empty request gets an empty response; what is not understood is ignored.
-Rule 2: of a delete for a child, the answer names the other half, unless our own delete of it crosses (§1.4.1).
+Rule 2: a child that the peer has replaced makes way: first we send by its heir, then it goes, its inbound state last.
+Rule 3: of a delete for a child, the answer names the other half, unless our own delete of it crosses (§1.4.1).
 Not here: our own requests (delete.py, liveness.py).
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import Received, RemoveChildSa
+from ikepy.ike.exchanges.change_over import change_over
 from ikepy.ike.exchanges.children import parse_spi
 from ikepy.ike.exchanges.view import Answer, SaView
 from ikepy.wire.base import Payload
@@ -43,15 +45,24 @@ async def respond(sa: SaView, request: Received) -> Answer[Informed]:
     if failure is not None:
         # §2.21.2: the initiator could not verify our proof.
         return Answer((), Informed(closed="the peer does not accept our identity or proof, its log says why"))
+    # §2.8: the peer sends by the new child now, and so do we before the old one goes.
     doomed = children_meant(sa, request.message)
     crossing = {child.unique_id for child in doomed if sa.is_deleting(child)}
     for child in doomed:
-        sa.begin_removal(child)
+        heir = sa.heir_waiting_for(child)
+        if heir is not None:
+            await change_over(sa, child, heir)
+    removed = []
     for child in doomed:
+        if sa.has_heir(child):
+            sa.begin_retirement(child)
+        elif sa.begin_removal(child):
+            removed.append(child)
+    for child in removed:
         await RemoveChildSa(child.spec)
     ours = tuple(child.spi_in.to_bytes(SPI_OCTETS, "big") for child in doomed if child.unique_id not in crossing)
     payloads: tuple[Payload, ...] = (Delete(ProtocolId.ESP, ours, SPI_OCTETS),) if ours else ()
-    return Answer(payloads, Informed(removed=doomed))
+    return Answer(payloads, Informed(removed=tuple(removed)))
 
 
 def children_meant(sa: SaView, message: Message) -> tuple[ChildSa, ...]:

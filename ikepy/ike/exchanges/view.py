@@ -11,9 +11,10 @@ from typing import Generic, Protocol, TypeVar
 from ikepy.config.model import Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Path
-from ikepy.ike.child import ChildSa
+from ikepy.ike.child import ChildSa, Negotiated
+from ikepy.ike.child_table import Replacement
 from ikepy.ike.phases import Phase
-from ikepy.ipsec import Spi
+from ikepy.ipsec import SaId, Spi
 from ikepy.wire.base import Payload
 from ikepy.wire.payloads import Identification
 
@@ -53,7 +54,19 @@ class SaView(Protocol):
 
     @property
     def is_closing(self) -> bool:
-        """Whether a delete of this IKE SA is on its way, or done."""
+        """Whether this IKE SA is replaced, or a delete of it is on its way, or done."""
+
+    @property
+    def is_rekeying(self) -> bool:
+        """Whether our own rekeying of this IKE SA is under way, or the peer's is done and its children have not moved."""
+
+    @property
+    def is_at_a_child(self) -> bool:
+        """Whether an exchange of ours that makes, replaces or closes a child is under way (RFC 7296 §2.25.2)."""
+
+    @property
+    def peer_identity(self) -> Identification:
+        """The peer's proven identity; only of an authenticated IKE SA."""
 
     @property
     def now(self) -> float:
@@ -75,8 +88,38 @@ class SaView(Protocol):
     def is_deleting(self, child: ChildSa) -> bool:
         """Whether a delete of that child is on its way."""
 
-    def next_child_ids(self) -> tuple[int, int]:
-        """A unique number and a request ID for a new child."""
+    def has_heir(self, child: ChildSa) -> bool:
+        """Whether another child has come in its place."""
+
+    def heir_waiting_for(self, child: ChildSa) -> ChildSa | None:
+        """The child that the peer made in its place, as long as we do not send by it."""
+
+    def replacement(self, old: ChildSa) -> Replacement:
+        """What is being done to replace a child, entered if nothing is."""
+
+    def begin_change_over(self, old: ChildSa, heir: ChildSa) -> bool:
+        """We are about to send by the heir; False where that is under way already."""
+
+    def changed_over(self, old: ChildSa, heir: ChildSa) -> None:
+        """Packets go by the heir."""
+
+    def begin_retirement(self, child: ChildSa) -> None:
+        """A replaced child is deleted; what is in flight may still come in by it for some seconds."""
+
+    def inbound_states(self) -> tuple[SaId, ...]:
+        """The states we receive by."""
+
+    def heard_by_children(self, idle: float) -> None:
+        """A packet came in by a child that long ago, seconds: the peer lives."""
+
+    def next_child_id(self) -> int:
+        """A unique number for a new child."""
+
+    def reqid_for(self, negotiated: Negotiated, peer: Identification) -> int:
+        """The request ID of a new child with that peer."""
+
+    def draw_ike_spi(self) -> bytes:
+        """An IKE SPI that is free, 8 octets."""
 
     def is_first_contact(self) -> bool:
         """Whether we have no other IKE SA with this peer (RFC 7296 §2.4)."""
@@ -99,8 +142,11 @@ class SaView(Protocol):
     def delete_foreign_child(self, spi_in: Spi) -> None:
         """Ask the peer, as soon as may be, to delete a child it has and we do not."""
 
-    def begin_removal(self, child: ChildSa) -> None:
-        """The child is being taken down; it is not offered to other exchanges any more."""
+    def begin_removal(self, child: ChildSa) -> bool:
+        """The child is being taken down, no other exchange finds it any more; False where it is not there."""
+
+    def delete_child(self, child: ChildSa) -> None:
+        """Delete the child, as soon as may be."""
 
 
 def authenticated_ids(connection: ConnectionConfig) -> tuple[Identification | None, Identification | None]:

@@ -1,0 +1,89 @@
+"""The end of an IKE SA, and of its children: what is removed, what is said, who is told.
+
+Rule 1: whatever ends an IKE SA comes through close(): after it nothing of it is in the kernel, or on its way there.
+Rule 2: an end is published only of what was published as up.
+Not here: the DELETE exchange (exchanges/delete.py), what follows from an end (keeper.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ikepy.ike.causes import Cause
+from ikepy.ike.child import ChildSa
+from ikepy.ike.effects import RemoveChildSa
+from ikepy.ike.events import AttemptFailed, ChildSaDown, IkeSaDown
+from ikepy.ike.phases import Closed, Closing, Connecting, Established
+from ikepy.ike.snapshot import snapshot_child, snapshot_ike
+
+if TYPE_CHECKING:
+    from ikepy.ike.sa import IkeSa
+
+
+class Ending:
+    """How one IKE SA ends."""
+
+    def __init__(self, sa: IkeSa) -> None:
+        self._sa = sa
+
+    def terminate(self, reason: str, cause: Cause) -> None:
+        """End the IKE SA: with a delete where the peer is known, else at once."""
+        sa, phase = self._sa, self._sa.phase
+        if isinstance(phase, Established):
+            sa.enter(Closing(phase.keyed, phase.authenticated, reason, cause))
+            sa.pending.clear()
+            sa.granting.grant()
+        elif not sa.is_closing:
+            self.close(reason, cause)
+
+    def close(self, reason: str, cause: Cause) -> None:
+        """End it now, without a word to the peer: conversations, children, timers."""
+        sa, was, last = self._sa, self._sa.phase, snapshot_ike(self._sa)
+        if isinstance(was, Closed):
+            return
+        if isinstance(was, Closing):
+            reason, cause = was.reason, was.cause
+        sa.end_conversations()
+        known = sa.authenticated
+        self._remove_children(reason, cause)
+        sa.enter(Closed(sa.keyed, known, reason))
+        sa.pending.clear()
+        sa.channel.requests.close()
+        sa.agenda.clear_all()
+        if sa.held_by is not None:
+            sa.held_by.succession.forget_held()
+        if sa.held is not None:
+            sa.held.terminate(reason, cause)
+        if sa.is_announced:
+            sa.host.publish(IkeSaDown(last, reason))
+        elif known is None:
+            sa.host.publish(AttemptFailed(sa.connection.name, None, sa.unique_id, reason))
+        sa.host.ended(sa, cause)
+        # Of a refused IKE_SA_INIT nothing is kept: a flood of them may not cost memory.
+        if sa.channel.responses.kept is None or isinstance(was, Connecting):
+            sa.host.closed(sa)
+        else:
+            sa.host.linger(sa)
+
+    def end_removal(self, child: ChildSa, reason: str, cause: Cause) -> None:
+        """The child is out of the kernel, or its removal is queued and nobody waits for it."""
+        sa, table = self._sa, self._sa.table
+        if table.removing.pop(child.unique_id, None) is None:
+            return
+        sa.host.reqids.drop(child.reqid)
+        table.redundant.discard(child.unique_id)
+        if child.unique_id in table.unannounced:
+            table.unannounced.discard(child.unique_id)
+        elif not table.has_heir(child):
+            sa.host.publish(ChildSaDown(snapshot_ike(sa), snapshot_child(child, "DELETED"), reason))
+            sa.host.child_ended(sa, child, cause)
+
+    def _remove_children(self, reason: str, cause: Cause) -> None:
+        sa = self._sa
+        for child in tuple(sa.table.children.values()):
+            sa.host.perform_undo(RemoveChildSa(child.spec))
+            sa.begin_removal(child)
+        for child in tuple(sa.table.removing.values()):
+            self.end_removal(child, reason, cause)
+        for child in tuple(sa.table.retiring.values()):
+            sa.upkeep.end_retired(child.unique_id)

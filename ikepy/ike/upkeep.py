@@ -1,0 +1,158 @@
+"""Upkeep: what an established IKE SA does by itself when time has come: liveness, rekeying, the end of what was replaced.
+
+Rule 1: an instant only makes a wish, or ends what has outlived its time; exchanges do the rest.
+Rule 2: what was wanted and failed is wanted again after a wait, until its hard limit.
+Not here: when instants are (lifetimes.py, config), the wishes' granting (granting.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ikepy.ike.causes import Cause
+from ikepy.ike.child import ChildSa
+from ikepy.ike.effects import RemoveChildSa
+from ikepy.ike.lifetimes import ike_times
+from ikepy.ike.phases import Established, Rekeyed
+from ikepy.ike.timers import TimerName
+from ikepy.ike.wishes import WantChild, WantChildDeleted, WantChildRekeyed, WantLiveness, WantLook, WantRekeyed, Wish
+
+if TYPE_CHECKING:
+    from ikepy.ike.sa import IkeSa
+
+SUPERSEDED = 30.0
+"Seconds a replaced IKE SA waits for the peer, whose successor has won, to delete it."
+REDUNDANT = 30.0
+"Seconds a child that lost a crossing waits for the peer, who made it, to delete it."
+LOOK = 1.0
+"Seconds until we look for the first time whether the peer sends by its new child; each wait is twice the one before."
+LONGEST_LOOK = 16.0
+CHANGE_OVER = 60.0
+"Seconds after which we send by the peer's new child whether it is seen to or not."
+
+_WISHES: dict[TimerName, Callable[[int], Wish]] = {
+    TimerName.REKEY: lambda _: WantRekeyed(),
+    TimerName.CHILD_REKEY: WantChildRekeyed,
+    TimerName.CHILD_SWITCH: WantLook,
+    TimerName.CHILD_REDUNDANT: lambda child: WantChildDeleted(child, exact=True),
+}
+"""What is wished when an instant comes, given the child it is of."""
+
+
+class Upkeep:
+    """The instants of one IKE SA, and what comes of them."""
+
+    def __init__(self, sa: IkeSa) -> None:
+        self._sa = sa
+
+    # -- setting -------------------------------------------------------------------------------------------------
+
+    def begin(self, reauth_at: float | None = None) -> None:
+        """The IKE SA is established: set what is to come.
+
+        reauth_at   of an IKE SA that comes in another's place: when that was to be reauthenticated
+        """
+        sa, agenda = self._sa, self._sa.agenda
+        times = ike_times(sa.connection, sa.entropy)
+        if reauth_at is None and times.reauth_after is not None:
+            reauth_at = sa.now + times.reauth_after
+        if times.rekey_after is not None:
+            agenda.set(TimerName.REKEY, sa.now + times.rekey_after)
+        if reauth_at is not None:
+            agenda.set(TimerName.REAUTHENTICATE, reauth_at)
+        renewals = [at for at in (agenda.instant(TimerName.REKEY), reauth_at) if at is not None]
+        if renewals:
+            agenda.set(TimerName.OVERDUE, min(renewals) + max(times.over, SUPERSEDED))
+        self.watch_for_life()
+
+    def watch_for_life(self) -> None:
+        """Set the liveness timer anew, if the connection wants one."""
+        sa = self._sa
+        if sa.connection.dpd_delay > 0:
+            sa.agenda.set(TimerName.LIVENESS, sa.heard_at + sa.connection.dpd_delay)
+
+    def watch_child(self, child: ChildSa) -> None:
+        """A child is in use: set when it is rekeyed."""
+        if child.rekey_at is not None:
+            self._sa.agenda.set(TimerName.CHILD_REKEY, child.rekey_at, child.unique_id)
+
+    def watch_heir(self, heir: ChildSa) -> None:
+        """The peer has made a child in another's place: look when it sends by it."""
+        self._sa.agenda.set(TimerName.CHILD_SWITCH, self._sa.now + LOOK, heir.unique_id)
+
+    # -- coming --------------------------------------------------------------------------------------------------
+
+    def handle(self, name: TimerName, child: int) -> None:
+        """An instant has come."""
+        sa, make_wish = self._sa, _WISHES.get(name)
+        if make_wish is not None:
+            sa.wish(make_wish(child))
+            return
+        match name:
+            case TimerName.LIVENESS:
+                self._look_for_life()
+            case TimerName.RETRY:
+                sa.granting.retry()
+            case TimerName.REAUTHENTICATE:
+                self._reauthenticate()
+            case TimerName.OVERDUE:
+                sa.decided("the IKE SA was not renewed in time", warning=True)
+                sa.terminate("not renewed in time: compare rekey_time and proposals on both sides", Cause.EXPIRED)
+            case TimerName.SUPERSEDED:
+                self._end_superseded()
+            case TimerName.CHILD_RETIRED:
+                self.end_retired(child)
+
+    def expired(self, child: ChildSa, *, hard: bool) -> None:
+        """The kernel says that a state of the child has reached a limit."""
+        sa, table = self._sa, self._sa.table
+        if child.unique_id not in table.children or table.is_replaced(child):
+            return
+        if not hard:
+            sa.wish(WantChildRekeyed(child.unique_id))
+            return
+        sa.decided(f"child {child.name} was not rekeyed before its end: it is made anew", warning=True)
+        sa.wish(WantChildDeleted(child.unique_id, exact=True))
+        sa.wish(WantChild(child.negotiated.config))
+
+    def looked(self, heir: ChildSa) -> None:
+        """The peer does not send by its new child yet: look again, and not for ever."""
+        sa = self._sa
+        if heir.unique_id not in sa.table.waiting:
+            return
+        age = sa.now - heir.installed_at
+        sa.agenda.set(TimerName.CHILD_SWITCH, sa.now + min(max(age, LOOK), LONGEST_LOOK), heir.unique_id)
+
+    def _look_for_life(self) -> None:
+        sa = self._sa
+        due = sa.heard_at + sa.connection.dpd_delay
+        if due <= sa.now:
+            due = sa.now + sa.connection.dpd_delay
+            # Any request of ours that waits for its answer asks for a sign of life already.
+            if not sa.is_initiating:
+                sa.wish(WantLiveness())
+                due = max(sa.heard_at, sa.now) + sa.connection.dpd_delay
+        sa.agenda.set(TimerName.LIVENESS, due)
+
+    def _reauthenticate(self) -> None:
+        sa = self._sa
+        if isinstance(sa.phase, Established):
+            sa.host.reauthenticate(sa)
+
+    def _end_superseded(self) -> None:
+        """The peer did not delete what its own successor replaced."""
+        sa = self._sa
+        if isinstance(sa.phase, Rekeyed):
+            sa.enter(Rekeyed(sa.phase.keyed, sa.phase.authenticated, we_delete=True))
+            sa.granting.grant()
+        else:
+            sa.terminate("replaced", Cause.SUPERSEDED)
+
+    def end_retired(self, unique_id: int) -> None:
+        """What was in flight for a replaced child has come: its inbound state goes."""
+        sa = self._sa
+        child = sa.table.retiring.pop(unique_id, None)
+        if child is not None:
+            sa.host.perform_undo(RemoveChildSa(child.spec))
+            sa.host.reqids.drop(child.reqid)
