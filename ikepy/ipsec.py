@@ -28,7 +28,7 @@ class Mode(Enum):
 
     TUNNEL = "tunnel"
     TRANSPORT = "transport"
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - a mode, no password
     DROP = "drop"
 
 

@@ -19,10 +19,12 @@ class Unfit(ValueError):
 
     problem   what was found
     remedy    what to write instead; empty where the problem says it
+    key       the key at fault, where a whole table was looked at
     """
 
-    def __init__(self, problem: str, remedy: str = "") -> None:
+    def __init__(self, problem: str, remedy: str = "", key: str = "") -> None:
         super().__init__(f"{problem}; {remedy}" if remedy else problem)
+        self.key = key
         self.problem = problem
         self.remedy = remedy
 

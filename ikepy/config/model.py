@@ -31,6 +31,41 @@ class StartAction(Enum):
 
     NONE = "none"
     START = "start"
+    TRAP = "trap"
+
+
+class DpdAction(Enum):
+    """What is done with a child whose peer is dead."""
+
+    CLEAR = "clear"
+    TRAP = "trap"
+    RESTART = "restart"
+
+
+class CloseAction(Enum):
+    """What is done with a child that the peer closed."""
+
+    NONE = "none"
+    TRAP = "trap"
+    START = "start"
+
+
+class Unique(Enum):
+    """What is done when a peer has a second IKE SA with the same pair of identities (RFC 7296 §2.4)."""
+
+    NO = "no"
+    NEVER = "never"
+    KEEP = "keep"
+    REPLACE = "replace"
+
+
+class Childless(Enum):
+    """Whether an IKE SA may begin without a child (RFC 6023)."""
+
+    ALLOW = "allow"
+    PREFER = "prefer"
+    FORCE = "force"
+    NEVER = "never"
 
 
 class SendCert(Enum):
@@ -148,9 +183,31 @@ class ChildConfig:
     esp_proposals: tuple[Proposal, ...] = ()
     "ESP proposals, best first."
     mode: Mode = Mode.TUNNEL
-    "Networks behind the gateways (tunnel), or only the two hosts (transport)."
+    "Networks behind the gateways, only the two hosts, or a shunt: packets `pass` in clear, or are lost (`drop`)."
     start_action: StartAction = StartAction.NONE
-    "What is done when the file is loaded: nothing, or bring the child up."
+    "When the daemon starts: nothing, bring the child up and keep it up, or wait for its first packet (`trap`)."
+    dpd_action: DpdAction | None = None
+    "What is done when the peer is dead; without it what start_action says: clear, trap or restart."
+    close_action: CloseAction | None = None
+    "What is done when the peer closes the child; without it what start_action says."
+    rekey_time: float = 0.0
+    "Seconds after which the child gets new keys; 0 never."
+    life_time: float | None = None
+    "Seconds after which the kernel closes a child that was not rekeyed; without it a tenth more than rekey_time."
+    rand_time: float | None = None
+    "Seconds of which a random part is taken off rekey_time; without it what life_time has more."
+    rekey_bytes: int = 0
+    "Octets after which the child gets new keys; 0 never."
+    life_bytes: int | None = None
+    "Octets after which the kernel closes a child that was not rekeyed; without it a tenth more than rekey_bytes."
+    rand_bytes: int | None = None
+    "Octets of which a random part is taken off rekey_bytes; without it what life_bytes has more."
+    rekey_packets: int = 0
+    "Packets after which the child gets new keys; 0 never."
+    life_packets: int | None = None
+    "Packets after which the kernel closes a child that was not rekeyed; without it a tenth more than rekey_packets."
+    rand_packets: int | None = None
+    "Packets of which a random part is taken off rekey_packets; without it what life_packets has more."
     replay_window: int = 128
     "How many packets may arrive out of order; 0 switches the check off."
     install_routes: bool = True
@@ -161,6 +218,11 @@ class ChildConfig:
     "Interface ID of policies and states."
     hw_offload: str | None = None
     "Interface whose hardware takes the states; without it none does."
+
+    @property
+    def is_shunt(self) -> bool:
+        """Whether nothing is negotiated for it: its packets pass in clear or are discarded."""
+        return self.mode in {Mode.PASS, Mode.DROP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +251,25 @@ class ConnectionConfig:
     "Seconds of silence after which the peer is asked for a sign of life; 0 never."
     send_certreq: bool = True
     "Whether our trust anchors are named in CERTREQ."
+    rekey_time: float = 0.0
+    "Seconds after which the IKE SA gets new keys; 0 never."
+    reauth_time: float = 0.0
+    "Seconds after which both sides prove anew who they are; 0 never."
+    over_time: float | None = None
+    "Seconds behind rekey_time or reauth_time until an IKE SA not renewed is closed; without it a tenth of the longer."
+    rand_time: float | None = None
+    "Seconds of which a random part is taken off rekey_time and reauth_time; without it over_time."
+    make_before_break: bool = True
+    "Whether reauthentication makes the new IKE SA before it ends the old one."
+    keyingtries: int = 0
+    "How often what start_action wants is tried before it is given up; 0 is for ever, with growing waits between."
+    unique: Unique = Unique.NO
+    (
+        "What comes of an earlier IKE SA of the same identities: it stays (`no`; with `never` though the peer says "
+        "INITIAL_CONTACT), the new one is refused (`keep`), or the new one replaces it (`replace`)."
+    )
+    childless: Childless = Childless.ALLOW
+    "Whether an IKE SA begins without a child: where the peer wants it, where it can, always (`force`), or never."
 
     def child(self, name: str) -> ChildConfig | None:
         """The child of that name, or None."""

@@ -15,8 +15,11 @@ from ikepy.config.algorithms import default_proposals
 from ikepy.config.model import (
     AuthKind,
     ChildConfig,
+    Childless,
+    CloseAction,
     ConnectionConfig,
     DaemonConfig,
+    DpdAction,
     ExtendedKeyUsage,
     LocalAuthConfig,
     PskConfig,
@@ -24,6 +27,7 @@ from ikepy.config.model import (
     RetransmissionConfig,
     SendCert,
     StartAction,
+    Unique,
 )
 from ikepy.config.shared_secrets import PASSPHRASE, PEM, SECRET, SECRET_FILE, make_secret
 from ikepy.config.values import (
@@ -36,6 +40,7 @@ from ikepy.config.values import (
     IDENTITY_PATTERN,
     IKE_PROPOSALS,
     MARK,
+    MOST_OCTETS,
     NEW_FILE,
     PORT,
     PRIVATE_FILE,
@@ -45,9 +50,20 @@ from ikepy.config.values import (
     factor,
     list_of,
     number,
+    octet_count,
     one_of,
     span,
     word_of,
+)
+from ikepy.config.written import (
+    DPD_DELAY,
+    Written,
+    check_child,
+    default_child_rekey_time,
+    default_child_start,
+    default_esp_proposals,
+    default_ike_rekey_time,
+    default_local_ts,
 )
 from ikepy.ipsec import Mode
 from ikepy.wire.registry import ProtocolId
@@ -62,7 +78,7 @@ REQID_SPAN = 65536
 class Key:
     """One key.
 
-    fallback      makes the value where the key is missing; None leaves it to the model's default
+    fallback      makes the value where the key is missing, of those that are not; None leaves it to the model's default
     default_text  the default as documentation shows it; empty where the model's speaks for itself
     sentence      what the key means, where it is no field of the model
     is_secret     its value is a secret: others must not read the file
@@ -71,7 +87,7 @@ class Key:
     name: str
     kind: Kind[object]
     required: bool = False
-    fallback: Callable[[], object] | None = None
+    fallback: Callable[[Written], object] | None = None
     default_text: str = ""
     sentence: str = ""
     is_secret: bool = False
@@ -88,6 +104,7 @@ class Section(Generic[M_co]):
     named   tables inside it of which there may be many, each with a name
     later   words of swanctl.conf that are not supported yet
     opening what the table is, where the model's docstring does not say it
+    check   raises Unfit where keys that are written do not go together
     """
 
     path: str
@@ -98,6 +115,7 @@ class Section(Generic[M_co]):
     named: tuple[tuple[str, Section[object]], ...] = ()
     later: frozenset[str] = frozenset()
     opening: str = ""
+    check: Callable[[Written], None] = lambda _written: None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -140,37 +158,42 @@ CHILD = Section(
     ChildConfig,
     ChildConfig,
     (
-        Key("local_ts", SELECTORS, default_text="`dynamic`"),
-        Key("remote_ts", SELECTORS, default_text="`dynamic`"),
+        Key("local_ts", SELECTORS, fallback=default_local_ts, default_text="`dynamic`; of a shunt any"),
+        Key("remote_ts", SELECTORS, default_text="`dynamic`; a shunt must have it"),
         Key(
             "esp_proposals",
             ESP_PROPOSALS,
-            fallback=lambda: default_proposals(ProtocolId.ESP),
+            fallback=default_esp_proposals,
             default_text="`default`, see Algorithms",
         ),
-        Key("mode", one_of(Mode, later=("beet", "pass", "drop", "transport_proxy"))),
-        Key("start_action", one_of(StartAction, later=("trap", "route"))),
+        Key("mode", one_of(Mode, later=("beet", "transport_proxy"))),
+        Key(
+            "start_action",
+            one_of(StartAction, also={"route": StartAction.TRAP}),
+            fallback=default_child_start,
+            default_text="`none`; of a shunt `trap`",
+        ),
+        Key("dpd_action", one_of(DpdAction, also={"start": DpdAction.RESTART}), default_text="by start_action"),
+        Key("close_action", one_of(CloseAction), default_text="by start_action"),
+        Key("rekey_time", span(), fallback=default_child_rekey_time, default_text="`1h`, or life_time / 1.1"),
+        Key("life_time", span(), default_text="1.1 x rekey_time"),
+        Key("rand_time", span(), default_text="life_time - rekey_time"),
+        Key("rekey_bytes", octet_count()),
+        Key("life_bytes", octet_count(), default_text="1.1 x rekey_bytes"),
+        Key("rand_bytes", octet_count(), default_text="life_bytes - rekey_bytes"),
+        Key("rekey_packets", number(0, MOST_OCTETS, "number")),
+        Key("life_packets", number(0, MOST_OCTETS, "number"), default_text="1.1 x rekey_packets"),
+        Key("rand_packets", number(0, MOST_OCTETS, "number"), default_text="life_packets - rekey_packets"),
         Key("replay_window", number(0, 4096, "packets: 0, or 32 to 4096")),
         Key("install_routes", FLAG),
         Key("mark", MARK),
         Key("if_id", number(1, 0xFFFFFFFF)),
         Key("hw_offload", TEXT),
     ),
+    check=check_child,
     later=frozenset(
-        {"ah_proposals", "sha256_96", "reqid"}
-        | {"rekey_time", "life_time", "rand_time", "rekey_bytes", "life_bytes", "rand_bytes"}
-        | {"rekey_packets", "life_packets", "rand_packets", "updown", "hostaccess", "policies", "policies_fwd_out"}
-        | {
-            "dpd_action",
-            "close_action",
-            "ipcomp",
-            "inactivity",
-            "reqid",
-            "priority",
-            "interface",
-            "mark_in",
-            "mark_out",
-        }
+        {"ah_proposals", "sha256_96", "reqid", "updown", "hostaccess", "policies", "policies_fwd_out"}
+        | {"ipcomp", "inactivity", "priority", "interface", "mark_in", "mark_out"}
         | {"mark_in_sa", "set_mark_in", "set_mark_out", "if_id_in", "if_id_out", "label", "label_mode", "tfc_padding"}
         | {"copy_df", "copy_ecn", "copy_dscp", "per_cpu_sas"}
     ),
@@ -189,20 +212,27 @@ CONNECTION = Section(
         Key(
             "proposals",
             IKE_PROPOSALS,
-            fallback=lambda: default_proposals(ProtocolId.IKE),
+            fallback=lambda _written: default_proposals(ProtocolId.IKE),
             default_text="`default`, see Algorithms",
         ),
         Key("encap", FLAG),
-        Key("dpd_delay", span()),
+        Key("dpd_delay", span(), fallback=lambda _written: DPD_DELAY, default_text="`30s`"),
         Key("send_certreq", FLAG),
+        Key("rekey_time", span(), fallback=default_ike_rekey_time, default_text="`4h`; `0` beside reauth_time"),
+        Key("reauth_time", span()),
+        Key("over_time", span(), default_text="a tenth"),
+        Key("rand_time", span(), default_text="over_time"),
+        Key("make_before_break", FLAG),
+        Key("keyingtries", number(0, 1_000_000)),
+        Key("unique", one_of(Unique)),
+        Key("childless", one_of(Childless)),
     ),
     tables=(("local", LOCAL), ("remote", REMOTE)),
     named=(("children", CHILD),),
     later=frozenset(
-        {"version", "vips", "aggressive", "pull", "dscp", "mobike", "dpd_timeout", "fragmentation", "childless"}
-        | {"send_cert", "ppk_id", "ppk_required", "keyingtries", "unique", "reauth_time", "rekey_time", "over_time"}
-        | {"rand_time", "pools", "if_id_in", "if_id_out", "mediation", "mediated_by", "mediation_peer", "ocsp"}
-        | {"cacert", "mark_in", "mark_out"}
+        {"version", "vips", "aggressive", "pull", "dscp", "mobike", "dpd_timeout", "fragmentation"}
+        | {"send_cert", "ppk_id", "ppk_required", "pools", "if_id_in", "if_id_out", "ocsp"}
+        | {"mediation", "mediated_by", "mediation_peer", "cacert", "mark_in", "mark_out"}
     ),
 )
 

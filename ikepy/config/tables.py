@@ -63,7 +63,7 @@ def read_table(section: Section[M], value: object, place: Place, name: str | Non
     try:
         return section.make(**fields)
     except Unfit as fault:
-        raise place.error(fault.problem, fault.remedy) from fault
+        raise place.error(fault.problem, fault.remedy, fault.key) from fault
 
 
 def read_named(section: Section[M], value: object, place: Place) -> tuple[M, ...]:
@@ -87,18 +87,21 @@ def uses_inline_secret(section: Section[M], table: Mapping[str, object]) -> bool
 
 
 def _read_keys(section: Section[M], table: Mapping[str, object], place: Place) -> dict[str, object]:
-    fields: dict[str, object] = {}
+    written: dict[str, object] = {}
     for key in section.keys:
         if key.name in table:
             try:
-                fields[key.name] = key.kind.read(table[key.name], place.file.parent)
+                written[key.name] = key.kind.read(table[key.name], place.file.parent)
             except Unfit as fault:
                 raise place.error(fault.problem, fault.remedy, key.name) from fault
         elif key.required:
             raise place.error("missing", f"add {key.name} = {_example(key.kind.wording)}", key.name)
-        elif key.fallback is not None:
-            fields[key.name] = key.fallback()
-    return fields
+    try:
+        section.check(written)
+    except Unfit as fault:
+        raise place.error(fault.problem, fault.remedy, fault.key) from fault
+    left_out = [key for key in section.keys if key.name not in written]
+    return written | {key.name: key.fallback(written) for key in left_out if key.fallback is not None}
 
 
 def _unknown_word(section: Section[M], word: str, place: Place) -> ConfigError:

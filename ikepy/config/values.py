@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -32,6 +32,10 @@ E = TypeVar("E", bound=Enum)
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "ms": 0.001, "": 1.0}
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d|)")
+_MULTIPLES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_OCTETS = re.compile(r"(\d{1,19})\s*([kmgt]?)")
+MOST_OCTETS = (1 << 63) - 1
+"More than any kernel counts."
 _MARK = re.compile(r"(0x[0-9a-f]{1,8}|0|[1-9]\d{0,9})(?:/(0x[0-9a-f]{1,8}|0|[1-9]\d{0,9}))?")
 
 
@@ -105,9 +109,30 @@ def span(low: float = 0.0, high: float = 366 * 86400.0) -> Kind[float]:
     return Kind("time: `30s`, `5m`, `1h`, `1d`, or seconds", read)
 
 
-def one_of(kinds: type[E], later: tuple[str, ...] = ()) -> Kind[E]:
-    """A member of an enumeration by its value; `later` are beginnings of words that are known and not supported yet."""
+def octet_count() -> Kind[int]:
+    """A number of octets; K, M, G and T behind it are multiples of 1024."""
+
+    def read(value: object, _base: Path) -> int:
+        match = _OCTETS.fullmatch(str(value).strip().lower()) if isinstance(value, int | str) else None
+        if match is None or isinstance(value, bool):
+            raise Unfit(f"{_shown(value)} is no number of octets", 'write it like 500000000, "500M" or "1G"')
+        octets = int(match[1]) << _MULTIPLES[match[2]]
+        if octets > MOST_OCTETS:
+            raise Unfit(f"{_shown(value)} is out of range", "write a smaller number")
+        return octets
+
+    return Kind("octets: number, `500M`, `1G`", read)
+
+
+def one_of(kinds: type[E], later: tuple[str, ...] = (), also: Mapping[str, E] | None = None) -> Kind[E]:
+    """A member of an enumeration by its value.
+
+    later  beginnings of words that are known and not supported yet
+    also   other words for members, as other versions of swanctl have them
+    """
     words = {str(member.value): member for member in kinds}
+    wording = _either(words) + "".join(f"; `{word}` is `{member.value}`" for word, member in (also or {}).items())
+    words |= also or {}
 
     def read(value: object, base: Path) -> E:
         text = _read_text(value, base)
@@ -117,7 +142,7 @@ def one_of(kinds: type[E], later: tuple[str, ...] = ()) -> Kind[E]:
             raise Unfit(f"'{text}' is not known here", did_you_mean(text, words))
         return words[text]
 
-    return Kind(_either(words), read)
+    return Kind(wording, read)
 
 
 def word_of(*words: str) -> Kind[str]:

@@ -29,7 +29,7 @@ from tests.support.conf_files import SITE, Write, changed, refusal
             "start_action: unknown key; it belongs in [connections.NAME.children.CHILD]",
         ),
         ("remote_addrs =", "include =", "include: unknown key; write include at the top of the file"),
-        ("remote_addrs =", "rekey_time =", "[connections.site] rekey_time: not supported yet; leave it out"),
+        ("remote_addrs =", "mobike =", "[connections.site] mobike: not supported yet; leave it out"),
         (
             "remote_addrs =",
             "local-1 =",
@@ -62,7 +62,11 @@ from tests.support.conf_files import SITE, Write, changed, refusal
         ("local_ts =", 'mark = "x"\nlocal_ts =', "mark: 'x' is no mark"),
         ("local_ts =", "mark = 4294967296\nlocal_ts =", "mark: 4294967296 is no mark"),
         ("local_ts =", 'mode = "beet"\nlocal_ts =', "mode: 'beet' is not supported yet"),
-        ("local_ts =", 'start_action = "trap"\nlocal_ts =', "start_action: 'trap' is not supported yet"),
+        (
+            "local_ts =",
+            'start_action = "tarp"\nlocal_ts =',
+            "start_action: 'tarp' is not known here; did you mean trap?",
+        ),
         ("local_ts =", "replay_window = 16\nlocal_ts =", "replay_window: 16 packets are too few"),
         ("local_ts =", "replay_window = 0\nlocal_ts =", "replay_window: extended sequence numbers need"),
         ('"10.1.0.0/16"', '"2001:db8::/32"', "remote_ts: local_ts and remote_ts have no address family in common"),
