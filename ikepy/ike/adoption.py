@@ -145,7 +145,7 @@ class Adoption:
         elif refusal is NotifyType.CHILD_SA_NOT_FOUND:
             # §2.25: the peer does not have it; a new one comes in its place.
             sa.decided(f"the peer does not know child {old.name} any more: it is made anew", warning=True)
-            self._take_down(old, reason)
+            self._take_down(old, reason, Cause.SUPERSEDED)
             if table.named(old.name) is None:
                 sa.wish(WantChild(old.negotiated.config))
         elif refusal is NotifyType.NO_ADDITIONAL_SAS:
@@ -169,12 +169,12 @@ class Adoption:
         sa.decided(f"the IKE SA could not be rekeyed: {reason}", warning=not soon)
         sa.granting.postpone(WantRekeyed(), SOON if soon else LATER)
 
-    def _take_down(self, child: ChildSa, reason: str) -> None:
+    def _take_down(self, child: ChildSa, reason: str, cause: Cause) -> None:
         """Remove a child without a word to the peer, who has nothing of it."""
         sa = self._sa
         if sa.begin_removal(child):
             sa.host.perform_undo(RemoveChildSa(child.spec))
-            sa.end_removal(child, reason, Cause.SUPERSEDED)
+            sa.end_removal(child, reason, cause)
 
     # -- children ------------------------------------------------------------------------------------------------
 
@@ -183,6 +183,12 @@ class Adoption:
         sa = self._sa
         self._enter(child)
         sa.host.publish(ChildSaUp(snapshot_ike(sa), snapshot_child(child, "INSTALLED")))
+        self._end_if_deleted_ahead(child)
+
+    def _end_if_deleted_ahead(self, child: ChildSa) -> None:
+        """The peer's delete came while the child was put into the kernel."""
+        if self._sa.was_deleted_ahead(child.spi_out):
+            self._take_down(child, "deleted by the peer", Cause.PEER_CLOSED)
 
     def _enter(self, child: ChildSa) -> None:
         sa = self._sa
@@ -205,6 +211,7 @@ class Adoption:
                 sa.pending.appendleft(WantChildDeleted(old.unique_id, exact=True))
             if theirs is not None:
                 self._expect_deletion(theirs)
+            self._end_if_deleted_ahead(new)
         table.tidy(old.unique_id)
 
     def _expect_deletion(self, theirs: Theirs) -> None:

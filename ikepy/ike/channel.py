@@ -63,6 +63,7 @@ class Channel:
             observer, message = self._host.observer, Message(header, ())
             observer.message_received(message, len(datagram.octets), datagram.path, repeat=True)
             self._host.send(self.responses.kept, datagram.path)
+            self._sa.upkeep.heard_repeat()
         else:
             detail = f"expected message ID {self.responses.expected_id}"
             self._host.drop(datagram, _DROP_OF[kind], detail, header)

@@ -6,6 +6,8 @@ IkeError
 │   ├── Misbehaved       breaks a rule
 │   └── Incompatible     honest, nothing in common    (NoProposalChosen, TsUnacceptable, InvalidKePayload, ...)
 ├── LocalFault           our side's: no credential, the kernel's refusal, no route
+├── RefusedByPeer        the peer answered with an error notify
+├── DeletedAhead         the peer deleted what its delayed answer is about
 └── GaveUp               no answer, or told to stop
 
 Not here: what may be wrong with octets alone (wire/errors.py).
@@ -138,6 +140,10 @@ class SpiTaken(KernelRefused):
 
 class PolicyTaken(KernelRefused):
     """An equal policy of another peer is installed."""
+
+
+class DeletedAhead(IkeError):
+    """The peer deleted a child before its answer about it came."""
 
 
 class GaveUp(IkeError):

@@ -137,6 +137,7 @@ class Granting:
         old = table.children.get(unique_id)
         if old is None or unique_id in table.deleting or unique_id in table.unannounced or table.is_replaced(old):
             return
+        sa.rekeyed_child = old
         sa.initiate("rekey child", rekey_child.initiate(sa, keyed, old))
 
     def _set_timer(self) -> None:

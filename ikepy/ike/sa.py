@@ -38,7 +38,7 @@ from ikepy.ike.timers import TimerName
 from ikepy.ike.upkeep import Upkeep
 from ikepy.ike.viewing import Viewing
 from ikepy.ike.wishes import WantChild, Wish
-from ikepy.ipsec import Selector
+from ikepy.ipsec import Selector, Spi
 from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import IkeHeader
@@ -79,6 +79,7 @@ class IkeSa(Viewing):
         self.held: IkeSa | None = None
         self.held_by: IkeSa | None = None
         self.is_announced = False
+        self.deleted_ahead: set[Spi] = set()
         self.created_at = self.heard_at = host.now
         self._answering: Received | None = None
         self._unmoved: Successor | None = None
@@ -303,6 +304,7 @@ class IkeSa(Viewing):
 
     def initiate(self, name: str, exchange: Coroutine[Effect[Any], Any, Any]) -> None:
         """Begin a conversation of our own."""
+        self.deleted_ahead.clear()
         self.initiating = Conversation(name, exchange)
         self._follow(self.initiating, self.initiating.start())
 

@@ -21,14 +21,16 @@ from ikepy.ike.wishes import WantChild, WantChildDeleted, WantChildRekeyed, Want
 if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
 
-SUPERSEDED = 30.0
-"Seconds a replaced IKE SA waits for the peer, whose successor has won, to delete it."
-REDUNDANT = 30.0
+SUPERSEDED = 120.0
+"Seconds a replaced IKE SA waits for the peer, whose successor has won, to delete it; anew when its request comes again."
+LEAST_OVER = 60.0
+"Seconds an IKE SA that could not be renewed has at least."
+REDUNDANT = 120.0
 "Seconds a child that lost a crossing waits for the peer, who made it, to delete it."
 LOOK = 1.0
 "Seconds until we look for the first time whether the peer sends by its new child; each wait is twice the one before."
 LONGEST_LOOK = 16.0
-CHANGE_OVER = 60.0
+CHANGE_OVER = 120.0
 "Seconds after which we send by the peer's new child whether it is seen to or not."
 
 _WISHES: dict[TimerName, Callable[[int], Wish]] = {
@@ -63,7 +65,7 @@ class Upkeep:
             agenda.set(TimerName.REAUTHENTICATE, reauth_at)
         renewals = [at for at in (agenda.instant(TimerName.REKEY), reauth_at) if at is not None]
         if renewals:
-            agenda.set(TimerName.OVERDUE, min(renewals) + max(times.over, SUPERSEDED))
+            agenda.set(TimerName.OVERDUE, min(renewals) + max(times.over, LEAST_OVER))
         self.watch_for_life()
 
     def watch_for_life(self) -> None:
@@ -80,6 +82,12 @@ class Upkeep:
     def watch_heir(self, heir: ChildSa) -> None:
         """The peer has made a child in another's place: look when it sends by it."""
         self._sa.agenda.set(TimerName.CHILD_SWITCH, self._sa.now + LOOK, heir.unique_id)
+
+    def heard_repeat(self) -> None:
+        """The peer repeats a request, so it has not had our answer: what waits for its next step waits on."""
+        sa = self._sa
+        if sa.agenda.instant(TimerName.SUPERSEDED) is not None:
+            sa.agenda.set(TimerName.SUPERSEDED, sa.now + SUPERSEDED)
 
     # -- coming --------------------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class Viewing:
     initiating: Conversation | None
     held: IkeSa | None
     is_announced: bool
+    deleted_ahead: set[Spi]
     _phase: Phase
     _connection: ConnectionConfig
 
@@ -216,6 +217,15 @@ class Viewing:
         """What is being done to replace a child, entered if nothing is."""
         return self.table.replacement(old)
 
+    def is_replaced(self, old: ChildSa) -> bool:
+        """Whether our own attempt to replace it has its answer, or the peer has begun one."""
+        found = self.table.replacements.get(old.unique_id)
+        return found is not None and (found.settled or found.theirs is not None)
+
+    def forget_replacement(self, old: ChildSa) -> None:
+        """Forget what was done to replace a child, unless somebody is still at it."""
+        self.table.tidy(old.unique_id)
+
     def begin_change_over(self, old: ChildSa, heir: ChildSa) -> bool:
         """We are about to send by the heir; False where that is under way already."""
         if self.table.waiting.pop(heir.unique_id, None) is None:
@@ -230,6 +240,15 @@ class Viewing:
         if heir.unique_id in self.table.children:
             states = snapshot_child(old, "REKEYED"), snapshot_child(heir, "INSTALLED")
             self.host.publish(ChildSaRekeyed(snapshot_ike(self), *states))  # type: ignore[arg-type]
+
+    def note_deleted_ahead(self, spi_out: Spi) -> None:
+        """The peer deletes a child we do not have: it may be the one its delayed answer is about."""
+        if self.is_at_a_child and len(self.deleted_ahead) < MOST_CHILDREN:
+            self.deleted_ahead.add(spi_out)
+
+    def was_deleted_ahead(self, spi_out: Spi) -> bool:
+        """Whether the peer has deleted that child before its answer came."""
+        return spi_out in self.deleted_ahead
 
     def begin_removal(self, child: ChildSa) -> bool:
         """The child is being taken down: no other exchange finds it any more."""

@@ -15,7 +15,7 @@ from ikepy.crypto.suites import esp_suite
 from ikepy.ike.actions import Path
 from ikepy.ike.child import ICMP_PROTOCOLS, ChildSa, Negotiated, make_child_spec
 from ikepy.ike.effects import AllocateSpi, InstallChildSa, InstallInbound, ReleaseSpi
-from ikepy.ike.errors import KernelRefused, LocalFault, NoProposalChosen, SpiTaken, TsUnacceptable
+from ikepy.ike.errors import DeletedAhead, KernelRefused, LocalFault, NoProposalChosen, SpiTaken, TsUnacceptable
 from ikepy.ike.exchanges.view import SaView
 from ikepy.ike.keymat import derive_child_keys
 from ikepy.ike.lifetimes import child_times
@@ -232,6 +232,8 @@ async def install(sa: SaView, keyed: Keyed, negotiated: Negotiated, secrets: Chi
     One that replaces another keeps its request ID; of one the peer made so, only the inbound state goes in (§2.8).
     """
     old = origin.replaces
+    if origin.initiated and sa.was_deleted_ahead(negotiated.spi_out):
+        raise DeletedAhead(f"the peer deleted child {negotiated.config.name} before we had its answer")
     unique_id = sa.next_child_id()
     reqid = old.reqid if old is not None else sa.reqid_for(negotiated, origin.peer)
     times = child_times(negotiated.config, sa.entropy)

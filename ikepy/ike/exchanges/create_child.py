@@ -23,7 +23,6 @@ from ikepy.ike.effects import (
     SendRequest,
 )
 from ikepy.ike.errors import (
-    GaveUp,
     IkeError,
     InvalidKePayload,
     NoAdditionalSas,
@@ -123,7 +122,7 @@ async def negotiate(
             raise RefusedByPeer(error.type, f"wants {wanted}, which we did not offer or have already sent")
         untried.remove(wanted)
         exchange = await MakeKeyExchange(wanted)
-    raise GaveUp("the peer asked for another key exchange method each time")
+    raise RefusedByPeer(NotifyType.INVALID_KE_PAYLOAD, "it asked for another method each time")
 
 
 def with_nonce(payloads: tuple[Payload, ...], nonce: bytes, ke: tuple[Ke, ...]) -> tuple[Payload, ...]:

@@ -72,7 +72,10 @@ def children_meant(sa: SaView, message: Message) -> tuple[ChildSa, ...]:
         if delete.protocol is not ProtocolId.ESP or delete.spi_octets != SPI_OCTETS:
             continue
         for octets in delete.spis:
-            child = sa.child_by_spi_out(parse_spi(octets))
+            spi = parse_spi(octets)
+            child = sa.child_by_spi_out(spi)
             if child is not None:
                 found[child.unique_id] = child
+            else:
+                sa.note_deleted_ahead(spi)
     return tuple(found.values())

@@ -91,13 +91,13 @@ async def respond(
     """Answer the peer's wish to replace a child; raises ChildSaNotFound, TemporaryFailure, NoProposalChosen, ..."""
     refuse_if_busy(sa)
     old = _child_meant(sa, request)
-    attempt = sa.replacement(old)
-    if sa.is_deleting(old) or attempt.settled or attempt.theirs is not None:
+    if sa.is_deleting(old) or sa.is_replaced(old):
         raise TemporaryFailure(f"child {old.name} is being closed")
     offer = read_offer(wish)
     choice = choose_child(_only(keyed.connection, old), offer, sa.path)
     method = wanted_method(choice.chosen.proposal, offer)
     nr = sa.entropy.octets(NONCE_OCTETS)
+    attempt = sa.replacement(old)
     attempt.theirs = Theirs(Nonces(wish.nonce.octets, nr))
     try:
         ke, shared = await answer_ke(method, wish.ke)
@@ -106,6 +106,7 @@ async def respond(
         payloads, child = await answer_child(sa, keyed, choice, secrets, origin)
     except (IkeError, WireError):
         attempt.theirs, attempt.winner, attempt.settled = None, None, False
+        sa.forget_replacement(old)
         raise
     attempt.theirs.child = child
     return Answer(with_nonce(payloads, nr, ke), ChildRekeyedByPeer(old, child))

@@ -17,7 +17,7 @@ from ikepy.crypto.secret import Secret
 from ikepy.crypto.suites import ike_suite
 from ikepy.ike.collisions import Nonces
 from ikepy.ike.effects import ComputeSharedSecret, MakeKeyExchange, SendRequest
-from ikepy.ike.errors import GaveUp, InvalidKePayload, NoProposalChosen, RefusedByPeer, TemporaryFailure
+from ikepy.ike.errors import InvalidKePayload, NoProposalChosen, RefusedByPeer, TemporaryFailure
 from ikepy.ike.exchanges.ike_sa_init import NONCE_OCTETS
 from ikepy.ike.exchanges.view import Answer, SaView
 from ikepy.ike.keymat import derive_ike_keys, derive_rekeyed_skeyseed
@@ -70,7 +70,7 @@ async def initiate(sa: SaView, keyed: Keyed) -> Successor:
             return Successor(_key(keyed, chosen.proposal, shared, (ni, nr), (spi, chosen.peer_spi)), initiated=True)
         method = wanted
         untried.remove(method)
-    raise GaveUp("the peer asked for another key exchange method each time")
+    raise RefusedByPeer(NotifyType.INVALID_KE_PAYLOAD, "it asked for another method each time")
 
 
 async def respond(sa: SaView, keyed: Keyed, wish: CreateChildSaRequest) -> Answer[Successor]:

@@ -97,6 +97,12 @@ class SaView(Protocol):
     def replacement(self, old: ChildSa) -> Replacement:
         """What is being done to replace a child, entered if nothing is."""
 
+    def is_replaced(self, old: ChildSa) -> bool:
+        """Whether our own attempt to replace it has its answer, or the peer has begun one: another comes too late."""
+
+    def forget_replacement(self, old: ChildSa) -> None:
+        """Forget what was done to replace a child, unless somebody is still at it."""
+
     def begin_change_over(self, old: ChildSa, heir: ChildSa) -> bool:
         """We are about to send by the heir; False where that is under way already."""
 
@@ -141,6 +147,12 @@ class SaView(Protocol):
 
     def delete_foreign_child(self, spi_in: Spi) -> None:
         """Ask the peer, as soon as may be, to delete a child it has and we do not."""
+
+    def note_deleted_ahead(self, spi_out: Spi) -> None:
+        """The peer deletes a child we do not have: it may be the one its delayed answer is about."""
+
+    def was_deleted_ahead(self, spi_out: Spi) -> bool:
+        """Whether the peer has deleted that child before its answer came."""
 
     def begin_removal(self, child: ChildSa) -> bool:
         """The child is being taken down, no other exchange finds it any more; False where it is not there."""
