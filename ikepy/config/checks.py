@@ -2,7 +2,7 @@
 
 Rule 1: a fault here is one that could only show as a failed negotiation later.
 Rule 2: pure functions of the model; places come from whoever read the files.
-Not here: single values (values.py), keys and certificates (auth/credentials.py).
+Not here: single values (values.py), keys of one table (written.py), keys and certificates (auth/credentials.py).
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from ikepy.config.model import (
     AddressPatternKind,
     AuthKind,
     ChildConfig,
+    CloseAction,
     Config,
     ConnectionConfig,
+    DpdAction,
     PskConfig,
     StartAction,
 )
+from ikepy.config.policy_checks import find_equal_policies
 from ikepy.config.tables import Place
+from ikepy.config.time_checks import check_child_times, check_ike_times
 from ikepy.ipsec import Mode
 from ikepy.wire.registry import EsnId, TransformType
 from ikepy.wire.ts import TrafficSelector
@@ -43,8 +47,10 @@ def check_config(config: Config, place_of: PlaceOf) -> None:
         _check_local(config, connection, place.inside("local"))
         _check_remote(config, connection, place.inside("remote"))
         _check_addresses(connection, place)
+        check_ike_times(connection, place)
         for child in connection.children:
             _check_child(connection, child, place.inside("children", child.name))
+    _check_policies(config, place_of)
     for one, other in combinations(config.psks, 2):
         if _owners(one) == _owners(other) and one.secret != other.secret:
             whose = "the same owners" if one.owners else "no owners"
@@ -140,11 +146,32 @@ def _check_child(connection: ConnectionConfig, child: ChildConfig, place: Place)
     local, remote = _families(child.local_ts), _families(child.remote_ts)
     if local and remote and not local & remote:
         raise place.error("local_ts and remote_ts have no address family in common", "add the missing one", "remote_ts")
-    if child.start_action is StartAction.START and not can_initiate(connection):
-        raise place.error(
-            "start needs a peer whose address is known",
-            f"set remote_addrs of connection {connection.name} to one address or name",
-            "start_action",
+    check_child_times(child, place)
+    if not can_initiate(connection):
+        for key, word in _initiating_actions(child):
+            raise place.error(
+                f"{word} needs a peer whose address is known",
+                f"set remote_addrs of connection {connection.name} to one address or name",
+                key,
+            )
+
+
+def _initiating_actions(child: ChildConfig) -> Iterator[tuple[str, str]]:
+    """The actions that make us the initiator, key and word; a shunt has none."""
+    if not child.is_shunt and child.start_action is not StartAction.NONE:
+        yield "start_action", child.start_action.value
+    if child.dpd_action not in {None, DpdAction.CLEAR}:
+        yield "dpd_action", child.dpd_action.value
+    if child.close_action not in {None, CloseAction.NONE}:
+        yield "close_action", child.close_action.value
+
+
+def _check_policies(config: Config, place_of: PlaceOf) -> None:
+    for (one_connection, one), (connection, child) in find_equal_policies(config):
+        raise place_of(f"connections.{connection.name}.children.{child.name}").error(
+            f"its trap or shunt wants the same packets as connections.{one_connection.name}.children.{one.name}",
+            "change the selectors, mark or if_id of one",
+            "remote_ts",
         )
 
 
@@ -190,6 +217,7 @@ def _connection_warnings(connection: ConnectionConfig) -> Iterator[str]:
         yield f"{place}: {word} in proposals is weak and for old peers only (RFC 8247)"
     if not connection.children:
         yield f"{place}: it has no children, so nothing is ever protected"
+    yield from _liveness_warnings(connection, place)
     for child in connection.children:
         if child.mode is Mode.TRANSPORT and any(_is_wide(ts) for ts in (*child.local_ts, *child.remote_ts)):
             yield (
@@ -198,6 +226,21 @@ def _connection_warnings(connection: ConnectionConfig) -> Iterator[str]:
             )
         for word in legacy_words(child.esp_proposals):
             yield f"{place}.children.{child.name}: {word} in esp_proposals is weak and for old peers only (RFC 8221)"
+
+
+def _liveness_warnings(connection: ConnectionConfig, place: str) -> Iterator[str]:
+    children = [child for child in connection.children if not child.is_shunt]
+    if children and not (connection.dpd_delay or connection.rekey_time or connection.reauth_time):
+        when = "only when a child is rekeyed" if any(child.rekey_time for child in children) else "never"
+        yield f"{place}: dpd_delay and rekey_time are 0: a dead peer is noticed {when}; set dpd_delay"
+    wanted = any(
+        child.start_action is StartAction.START
+        or child.dpd_action is DpdAction.RESTART
+        or child.close_action is CloseAction.START
+        for child in children
+    )
+    if connection.keyingtries and not wanted:
+        yield f"{place}: keyingtries counts for nothing: no child is brought up by itself; set start_action"
 
 
 def _looks_same(one: ConnectionConfig, other: ConnectionConfig) -> bool:

@@ -195,13 +195,56 @@ def test_a_fault_between_files_names_the_one_it_stands_in(write: Write) -> None:
     assert message.startswith(f"{second}: [secrets.other]: it differs from secrets.site and both have no owners")
 
 
-def test_start_needs_a_peer_with_an_address(write: Write) -> None:
-    text = changed(SITE, ('"203.0.113.2"', '"203.0.113.0/24"'), ("local_ts =", 'start_action = "start"\nlocal_ts ='))
+@pytest.mark.parametrize(
+    ("key", "word"),
+    [
+        ("start_action", "start"),
+        ("start_action", "trap"),
+        ("dpd_action", "trap"),
+        ("dpd_action", "restart"),
+        ("close_action", "trap"),
+        ("close_action", "start"),
+    ],
+)
+def test_an_action_that_initiates_needs_a_peer_with_an_address(write: Write, key: str, word: str) -> None:
+    text = changed(SITE, ('"203.0.113.2"', '"203.0.113.0/24"'), ("local_ts =", f'{key} = "{word}"\nlocal_ts ='))
 
-    assert "start_action: start needs a peer whose address is known; set remote_addrs of connection site" in refusal(
+    assert f"{key}: {word} needs a peer whose address is known; set remote_addrs of connection site" in refusal(
         write(text)
     )
     assert load(write(changed(text, ("203.0.113.0/24", "gw.example.com")))).config.connections
+
+
+def test_what_only_answers_may_say_so(write: Write) -> None:
+    lines = 'start_action = "none"\ndpd_action = "clear"\nclose_action = "none"\nlocal_ts ='
+
+    assert only(load(write(changed(SITE, ('"203.0.113.2"', '"%any"'), ("local_ts =", lines))))).connections
+
+
+@pytest.mark.parametrize(
+    ("of_connection", "of_child", "warning"),
+    [
+        ("dpd_delay = 0\nrekey_time = 0", "", "a dead peer is noticed only when a child is rekeyed; set dpd_delay"),
+        ("dpd_delay = 0\nrekey_time = 0", "rekey_time = 0", "a dead peer is noticed never; set dpd_delay"),
+        ("keyingtries = 3", "", "keyingtries counts for nothing: no child is brought up by itself; set start_action"),
+    ],
+)
+def test_what_does_not_keep_a_tunnel_up_is_a_warning(
+    write: Write, of_connection: str, of_child: str, warning: str
+) -> None:
+    text = changed(SITE, ("local = {", f"{of_connection}\nlocal = {{"), ("local_ts =", f"{of_child}\nlocal_ts ="))
+
+    (found,) = load(write(text)).warnings
+
+    assert found.startswith("connections.site: ")
+    assert found.endswith(warning)
+
+
+@pytest.mark.parametrize("line", ['start_action = "start"', 'dpd_action = "restart"', 'close_action = "start"'])
+def test_tries_count_for_a_child_that_is_brought_up_by_itself(write: Write, line: str) -> None:
+    text = changed(SITE, ("local = {", "keyingtries = 3\nlocal = {"), ("local_ts =", f"{line}\nlocal_ts ="))
+
+    assert only(load(write(text))).connections
 
 
 def test_what_is_unwise_is_a_warning(write: Write, tmp_path: Path) -> None:

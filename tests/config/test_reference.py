@@ -70,4 +70,10 @@ def test_the_ten_line_sample_has_ten_lines_and_is_the_example_of_the_documentati
 
 
 def test_the_samples_are_the_ones_this_file_knows() -> None:
-    assert {path.name for path in SAMPLES} == {"site.conf", "site-cert.conf", "transport.conf", "ten-lines.conf"}
+    assert {path.name for path in SAMPLES} == {
+        "site.conf",
+        "site-cert.conf",
+        "transport.conf",
+        "trap.conf",
+        "ten-lines.conf",
+    }
