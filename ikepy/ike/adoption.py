@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ikepy.config.model import Childless
 from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
 from ikepy.ike.child_table import Theirs
@@ -267,7 +268,21 @@ class Adoption:
             who = "us" if keyed.nat.local else "the peer"
             sa.decided(f"NAT before {who}: on to port {keyed.connection.remote_port_nat_t}")
             sa.adopt_path(float_path(sa.path, sa.config.daemon.port_nat_t, keyed.connection.remote_port_nat_t))
-        sa.initiate("IKE_AUTH", ike_auth.initiate(sa, keyed, sa.first_child))
+        refusal = self._put_off_first_child(keyed)
+        if refusal is not None:
+            sa.close(refusal)
+        else:
+            sa.initiate("IKE_AUTH", ike_auth.initiate(sa, keyed, sa.first_child, sa.first_packet))
+
+    def _put_off_first_child(self, keyed: Keyed) -> str | None:
+        """Begin without a child where that is wanted and may be (RFC 6023); why the peer cannot, where it must."""
+        sa, wanted, first = self._sa, self._sa.connection.childless, self._sa.first_child
+        if keyed.childless and wanted in {Childless.PREFER, Childless.FORCE} and first is not None:
+            sa.pending.appendleft(WantChild(first, sa.first_packet))
+            sa.first_child = sa.first_packet = None
+        elif not keyed.childless and (first is None or wanted is Childless.FORCE):
+            return "the peer does not begin an IKE SA without a child: name one, or set `childless = allow`"
+        return None
 
     def _establish(self, result: AuthResult) -> None:
         sa, keyed = self._sa, self._sa.keyed
@@ -278,7 +293,7 @@ class Adoption:
         sa.host.publish(IkeSaUp(snapshot_ike(sa)))
         if result.child is not None:
             self.add_child(result.child)
-        sa.upkeep.begin()
+        sa.upkeep.begin_authenticated(result.lifetime)
 
 
 def _switched(keyed: Keyed, result: AuthResult) -> Keyed:

@@ -93,9 +93,13 @@ class AuthenticationFailed(PeerFault):
 
 
 class ChildSaNotFound(PeerFault):
-    """A rekey of a child we do not have (§2.25)."""
+    """A rekey of a child we do not have (§2.25); `spi` is the one it was asked for by."""
 
     notify = NotifyType.CHILD_SA_NOT_FOUND
+
+    def __init__(self, message: str, spi: bytes) -> None:
+        super().__init__(message)
+        self.spi = spi
 
 
 class TemporaryFailure(PeerFault):

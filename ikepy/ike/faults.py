@@ -5,15 +5,17 @@ Not here: the faults themselves (errors.py, wire/errors.py).
 
 from __future__ import annotations
 
-from ikepy.ike.errors import IkeError, PeerFault
+from ikepy.ike.errors import ChildSaNotFound, IkeError, PeerFault
 from ikepy.ike.phases import Authenticating, Phase
 from ikepy.wire.errors import WireError
 from ikepy.wire.notify import Notify
-from ikepy.wire.registry import NotifyType
+from ikepy.wire.registry import NotifyType, ProtocolId
 
 
 def notify_for(fault: IkeError | WireError, phase: Phase) -> Notify:
     """The notify that answers a request; our own troubles are not told in detail."""
+    if isinstance(fault, ChildSaNotFound):
+        return Notify(fault.notify, b"", ProtocolId.ESP, fault.spi)
     if isinstance(fault, PeerFault):
         return Notify(fault.notify, fault.data)
     if isinstance(fault, WireError):

@@ -67,8 +67,8 @@ class Host(Protocol):
     def has_other_contact(self, unique_id: int, connection: ConnectionConfig, path: Path) -> bool:
         """Whether another established IKE SA than that one is with the same peer."""
 
-    def close_earlier(self, unique_id: int, local: Identification, remote: Identification) -> None:
-        """Close the established IKE SAs of that pair of identities, other than that one."""
+    def earlier(self, unique_id: int, local: Identification, remote: Identification) -> tuple[IkeSa, ...]:
+        """The established IKE SAs of that pair of identities, other than that one."""
 
     def established(self, sa: IkeSa) -> None:
         """The SA is authenticated: it is half-open no more."""

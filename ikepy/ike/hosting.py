@@ -111,11 +111,10 @@ class Hosting:
             for sa in self._by_id.values()
         )
 
-    def close_earlier(self, unique_id: int, local: Identification, remote: Identification) -> None:
-        """Close the established IKE SAs of that pair of identities, other than that one (RFC 7296 §2.4)."""
-        for sa in self._contacts.of(local, remote):
-            if sa.unique_id != unique_id and isinstance(sa.phase, Established):
-                sa.close("the peer has begun anew (INITIAL_CONTACT)", Cause.SUPERSEDED)
+    def earlier(self, unique_id: int, local: Identification, remote: Identification) -> tuple[IkeSa, ...]:
+        """The established IKE SAs of that pair of identities, other than that one."""
+        found = self._contacts.of(local, remote)
+        return tuple(sa for sa in found if sa.unique_id != unique_id and isinstance(sa.phase, Established))
 
     def established(self, sa: IkeSa) -> None:
         """The SA is authenticated: it is half-open no more."""

@@ -28,6 +28,7 @@ class Keyed:
     init_request, init_response  the whole messages as they travelled; None for our own response, which is not yet sealed
     peer_hashes     of the peer's SIGNATURE_HASH_ALGORITHMS; empty where it sent none
     certificate_requested  whether the peer sent CERTREQ already here (responders do)
+    childless       whether the responder says that it takes an IKE_AUTH without a child (RFC 6023)
     """
 
     connection: ConnectionConfig
@@ -43,6 +44,7 @@ class Keyed:
     nat: NatFindings
     peer_hashes: frozenset[HashAlgorithm]
     certificate_requested: bool
+    childless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ class IkeSa(Viewing):
         self.table = ChildTable()
         self.pending: deque[Wish] = deque()
         self.first_child: ChildConfig | None = None
+        self.first_packet: Selector | None = None
         self.wanted_child: ChildConfig | None = None
         self.rekeyed_child: ChildSa | None = None
         self.initiating: Conversation | None = None

@@ -96,12 +96,10 @@ class Succession:
         before = snapshot_ike(old)
         new.table, old.table = old.table, new.table
         new.agenda.take_children_of(old.agenda)
-        reauth_at = old.agenda.instant(TimerName.REAUTHENTICATE)
-        for name in (TimerName.REKEY, TimerName.REAUTHENTICATE, TimerName.OVERDUE, TimerName.LIVENESS):
-            old.agenda.clear(name)
         new.heard_at = old.heard_at
         new.granting.take_over(old.granting)
-        new.upkeep.begin(reauth_at)
+        new.upkeep.take_over(old.upkeep)
+        new.upkeep.begin()
         old.enter(Rekeyed(phase.keyed, phase.authenticated, we_delete))
         if not we_delete:
             old.agenda.set(TimerName.SUPERSEDED, old.now + SUPERSEDED)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import RemoveChildSa
-from ikepy.ike.lifetimes import ike_times
+from ikepy.ike.lifetimes import ike_times, spread
 from ikepy.ike.phases import Established, Rekeyed
 from ikepy.ike.timers import TimerName
 from ikepy.ike.wishes import WantChild, WantChildDeleted, WantChildRekeyed, WantLiveness, WantLook, WantRekeyed, Wish
@@ -47,26 +47,49 @@ class Upkeep:
 
     def __init__(self, sa: IkeSa) -> None:
         self._sa = sa
+        self._authentication_ends: float | None = None
 
     # -- setting -------------------------------------------------------------------------------------------------
 
-    def begin(self, reauth_at: float | None = None) -> None:
-        """The IKE SA is established: set what is to come.
+    def begin_authenticated(self, lifetime: int | None) -> None:
+        """The IKE SA is authenticated: set what is to come.
 
-        reauth_at   of an IKE SA that comes in another's place: when that was to be reauthenticated
+        lifetime   the AUTH_LIFETIME the responder sent us, seconds (RFC 4478)
         """
+        sa = self._sa
+        times = ike_times(sa.connection, sa.entropy)
+        after, until = times.reauth_after, sa.connection.reauth_time + times.over
+        if lifetime is not None and (after is None or lifetime < until):
+            after, until = spread(lifetime * 2 / 3, sa.entropy) * 0.95, float(lifetime)
+        if after is not None:
+            # Who began is the one to begin again; the responder only sees to it that this happens.
+            if sa.is_initiator:
+                sa.agenda.set(TimerName.REAUTHENTICATE, sa.now + after)
+            self._authentication_ends = sa.now + max(until, LEAST_OVER)
+        self.begin()
+
+    def begin(self) -> None:
+        """The IKE SA has keys: set when they are renewed."""
         sa, agenda = self._sa, self._sa.agenda
         times = ike_times(sa.connection, sa.entropy)
-        if reauth_at is None and times.reauth_after is not None:
-            reauth_at = sa.now + times.reauth_after
+        ends = [self._authentication_ends] if self._authentication_ends is not None else []
         if times.rekey_after is not None:
             agenda.set(TimerName.REKEY, sa.now + times.rekey_after)
-        if reauth_at is not None:
-            agenda.set(TimerName.REAUTHENTICATE, reauth_at)
-        renewals = [at for at in (agenda.instant(TimerName.REKEY), reauth_at) if at is not None]
-        if renewals:
-            agenda.set(TimerName.OVERDUE, min(renewals) + max(times.over, LEAST_OVER))
+            ends.append(sa.now + sa.connection.rekey_time + max(times.over, LEAST_OVER))
+        if ends:
+            agenda.set(TimerName.OVERDUE, min(ends))
         self.watch_for_life()
+
+    def take_over(self, other: Upkeep) -> None:
+        """This IKE SA has come in another's place: who both are was proven then, and not now."""
+        theirs, agenda = other._sa.agenda, self._sa.agenda
+        reauthenticate = theirs.instant(TimerName.REAUTHENTICATE)
+        if reauthenticate is not None:
+            agenda.set(TimerName.REAUTHENTICATE, reauthenticate)
+        if self._authentication_ends is None:
+            self._authentication_ends = other._authentication_ends
+        for name in (TimerName.REKEY, TimerName.REAUTHENTICATE, TimerName.OVERDUE, TimerName.LIVENESS):
+            theirs.clear(name)
 
     def watch_for_life(self) -> None:
         """Set the liveness timer anew, if the connection wants one."""

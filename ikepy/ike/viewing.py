@@ -12,15 +12,18 @@ from ikepy.config.model import Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Path
 from ikepy.ike.agenda import Agenda
+from ikepy.ike.causes import Cause
 from ikepy.ike.channel import Channel
 from ikepy.ike.child import ChildSa, Negotiated
 from ikepy.ike.child_table import ChildTable, Replacement
 from ikepy.ike.conversation import Conversation
+from ikepy.ike.errors import AuthenticationFailed
 from ikepy.ike.events import AttemptFailed, ChildSaRekeyed
 from ikepy.ike.host import Host
 from ikepy.ike.phases import Authenticated, Closed, Closing, Connecting, Established, Keyed, Phase, Rekeyed
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName
+from ikepy.ike.uniqueness import Again, Verdict, verdict_on_earlier
 from ikepy.ike.wishes import WantChildDeleted, WantForeignChildDeleted, Wish
 from ikepy.ipsec import SaId, Spi
 from ikepy.wire.payloads import Identification
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_CHILDREN = 256
 "Children of one IKE SA; a peer that wants more is told NO_ADDITIONAL_SAS."
+LEFT_TO_PEER = 60.0
+"Seconds a peer that has come again has to delete its earlier IKE SA (`unique = replace` and `keep`)."
 RETIREMENT = 5.0
 "Seconds a replaced and deleted child's inbound state stays for packets in flight."
 OF_CHILDREN = frozenset({"CREATE_CHILD_SA", "rekey child", "delete child"})
@@ -44,6 +49,7 @@ class Viewing:
     channel: Channel
     agenda: Agenda
     unique_id: int
+    is_initiator: bool
     table: ChildTable
     pending: deque[Wish]
     heard_at: float
@@ -189,9 +195,24 @@ class Viewing:
         """Send there from now on."""
         self.channel.path = path
 
-    def close_earlier(self, local: Identification, remote: Identification) -> None:
-        """Close other IKE SAs of that pair of identities."""
-        self.host.close_earlier(self.unique_id, local, remote)
+    def settle_uniqueness(
+        self, connection: ConnectionConfig, local: Identification, remote: Identification, *, initial_contact: bool
+    ) -> None:
+        """The peer is proven: close what it has not any more, or may not have twice."""
+        for other in self.host.earlier(self.unique_id, local, remote):
+            same_address = other.path.remote.address == self.path.remote.address
+            again = Again(initial_contact, same_address, self.is_initiator or other.is_initiator)
+            match verdict_on_earlier(connection.unique, again):
+                case Verdict.CLOSED:
+                    other.close("the peer has begun anew (INITIAL_CONTACT)", Cause.SUPERSEDED)
+                case Verdict.DELETED:
+                    other.terminate(f"{remote} has come again from {self.path.remote.address}", Cause.SUPERSEDED)
+                case Verdict.LEFT_TO_PEER:
+                    other.agenda.set(TimerName.SUPERSEDED, self.now + LEFT_TO_PEER)
+                case Verdict.NEW_REFUSED:
+                    raise AuthenticationFailed(
+                        f"{remote} has an IKE SA from {other.path.remote.address} already, and `unique = keep`"
+                    )
 
     def decided(self, decision: str, *, warning: bool = False) -> None:
         """Tell the observer of a choice and its reason."""

@@ -191,6 +191,16 @@ def make_hash_algorithms(hashes: tuple[HashAlgorithm, ...]) -> Notify:
     return Notify(NotifyType.SIGNATURE_HASH_ALGORITHMS, b"".join(int(h).to_bytes(2, "big") for h in hashes))
 
 
+def auth_lifetime(notify: Notify) -> int:
+    """Seconds after which an AUTH_LIFETIME wants the initiator to prove anew who it is (RFC 4478 §2)."""
+    return _number(notify, 4)
+
+
+def make_auth_lifetime(seconds: int) -> Notify:
+    """AUTH_LIFETIME of so many seconds."""
+    return Notify(NotifyType.AUTH_LIFETIME, seconds.to_bytes(4, "big"))
+
+
 def rekeyed(notify: Notify) -> SpiMeant:
     """Which child a REKEY_SA or CHILD_SA_NOT_FOUND means: ESP or AH and 4 octets of SPI (§1.3.3)."""
     if notify.protocol not in {ProtocolId.ESP, ProtocolId.AH} or len(notify.spi) != _CHILD_SPI_OCTETS:

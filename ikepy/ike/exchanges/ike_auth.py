@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ikepy.config.model import AuthKind, ChildConfig, ConnectionConfig
+from ikepy.config.model import AuthKind, ChildConfig, Childless, ConnectionConfig
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import (
     AllocateSpi,
@@ -29,7 +29,7 @@ from ikepy.ike.effects import (
     TrustAnchorHashes,
     VerifyAuth,
 )
-from ikepy.ike.errors import AuthenticationFailed, IkeError, LocalFault, PeerFault, RefusedByPeer
+from ikepy.ike.errors import AuthenticationFailed, IkeError, InvalidSyntax, LocalFault, PeerFault, RefusedByPeer
 from ikepy.ike.exchanges.children import (
     ChildOffer,
     ChildRequest,
@@ -45,9 +45,9 @@ from ikepy.ike.exchanges.view import Answer, SaView, authenticated_ids
 from ikepy.ike.keymat import signed_octets
 from ikepy.ike.phases import Authenticated, Keyed
 from ikepy.ike.selection import Ambiguous, NoneFits, Selected, select
-from ikepy.ipsec import SaId
+from ikepy.ipsec import SaId, Selector
 from ikepy.wire.base import Payload
-from ikepy.wire.notify import Notify
+from ikepy.wire.notify import Notify, auth_lifetime, make_auth_lifetime
 from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR
 from ikepy.wire.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, ProtocolId
 from ikepy.wire.sa import Sa
@@ -57,18 +57,25 @@ from ikepy.wire.ts import TsI, TsR
 
 @dataclass(frozen=True, slots=True)
 class AuthResult:
-    """Who the peer is, and the first child, None where there is none."""
+    """Who the peer is, and the first child, None where there is none.
+
+    lifetime   seconds after which the responder wants us to prove anew who we are (RFC 4478), None where it does not say
+    """
 
     authenticated: Authenticated
     child: ChildSa | None
+    lifetime: int | None = None
 
 
 class PeerNotAuthenticated(AuthenticationFailed):
     """The responder's proof does not hold: it believes in an IKE SA that we must end (§2.21.2)."""
 
 
-async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None) -> AuthResult:
-    """Authenticate as the initiator; raises RefusedByPeer, GaveUp, NoCredential, PeerNotAuthenticated."""
+async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None, packet: Selector | None = None) -> AuthResult:
+    """Authenticate as the initiator; raises RefusedByPeer, GaveUp, NoCredential, PeerNotAuthenticated.
+
+    packet   the packet that asks for the child, None where none does
+    """
     local, remote = authenticated_ids(keyed.connection)
     connection = keyed.connection
     local_id = local or await LocalIdentity(connection.name, connection.local, sa.path)
@@ -77,7 +84,7 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None) -> AuthR
     offer = None
     if child is not None:
         spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP)
-        offer = make_offer(child, sa.path, spi, with_ke=False)
+        offer = make_offer(child, sa.path, spi, with_ke=False, packet=packet)
     contact = (Notify(NotifyType.INITIAL_CONTACT),) if sa.is_first_contact() else ()
     received = await SendRequest(
         ExchangeType.IKE_AUTH,
@@ -99,11 +106,11 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None) -> AuthR
         proven = await _verify(sa, keyed, connection, response, local_id)
     except (PeerFault, LocalFault) as fault:
         raise PeerNotAuthenticated(str(fault)) from fault
-    if _says_initial_contact(response.notifies):
-        sa.close_earlier(local_id, proven.identity)
+    contact_begins = _says_initial_contact(response.notifies)
+    sa.settle_uniqueness(connection, local_id, proven.identity, initial_contact=contact_begins)
     authenticated = Authenticated(connection, proven, local_id, proven.identity)
     made = await _finish_child(sa, keyed, offer, response, error, proven.identity)
-    return AuthResult(authenticated, made)
+    return AuthResult(authenticated, made, _lifetime(response.notifies))
 
 
 async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthResult]:
@@ -126,13 +133,13 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthRes
         prf=keyed.suite.prf.id,
         signed_octets=signed_octets(keyed.suite.prf, keyed.init_request, keyed.nr, keyed.keys.sk_pi, identity),
     )
-    if _says_initial_contact(auth.notifies):
-        sa.close_earlier(local, proven.identity)
+    sa.settle_uniqueness(connection, local, proven.identity, initial_contact=_says_initial_contact(auth.notifies))
     keyed = replace(keyed, certificate_requested=bool(auth.certreqs))
     proof = await _sign(sa, keyed, connection, local, proven.identity, initiator=False)
     payloads, child = await _answer_first_child(sa, keyed, auth, proven.identity)
     authenticated = Authenticated(connection, proven, local, proven.identity)
-    return Answer((IdR(local), *proof.certs, proof.auth, *payloads), AuthResult(authenticated, child))
+    lifetime = (make_auth_lifetime(int(connection.reauth_time)),) if connection.reauth_time > 0 else ()
+    return Answer((IdR(local), *proof.certs, proof.auth, *payloads, *lifetime), AuthResult(authenticated, child))
 
 
 async def _select(sa: SaView, keyed: Keyed, auth: IkeAuthRequest) -> ConnectionConfig:
@@ -240,7 +247,12 @@ async def _answer_first_child(
     sa: SaView, keyed: Keyed, auth: IkeAuthRequest, peer: Identification
 ) -> tuple[tuple[Payload, ...], ChildSa | None]:
     if auth.sa is None or auth.tsi is None or auth.tsr is None:
+        if keyed.connection.childless is Childless.NEVER:
+            raise InvalidSyntax("the peer asks for no child, and `childless = never`")
         return (), None
+    if keyed.connection.childless is Childless.FORCE:
+        sa.child_failed(None, "the peer asks for a child with IKE_AUTH, and `childless = force`")
+        return (Notify(NotifyType.NO_ADDITIONAL_SAS),), None
     request = child_request(auth.sa, auth.tsi, auth.tsr, auth.notifies)
     try:
         choice = choose_child(keyed.connection, request, sa.path)
@@ -262,6 +274,11 @@ def child_request(sa: Sa, tsi: TsI, tsr: TsR, notifies: tuple[Notify, ...]) -> C
 
 def _says_initial_contact(notifies: tuple[Notify, ...]) -> bool:
     return any(notify.type is NotifyType.INITIAL_CONTACT for notify in notifies)
+
+
+def _lifetime(notifies: tuple[Notify, ...]) -> int | None:
+    found = next((notify for notify in notifies if notify.type is NotifyType.AUTH_LIFETIME), None)
+    return auth_lifetime(found) if found is not None else None
 
 
 def _advice(notify: NotifyType) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ikepy.config.model import AuthKind, ConnectionConfig
+from ikepy.config.model import AuthKind, Childless, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.key_exchange import KeyExchange
 from ikepy.crypto.secret import Secret
@@ -142,6 +142,8 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
         payloads += make_nat_notifies(spi_i, spi_r, request.path, pretend=_pretend(connection, sa.entropy))
     if request.message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS) is not None:
         payloads.append(make_hash_algorithms(HASHES))
+    if any(candidate.childless is not Childless.NEVER for candidate in sa.candidates()):
+        payloads.append(Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED))
     if any(candidate.remote.auth is AuthKind.PUBKEY and candidate.send_certreq for candidate in sa.candidates()):
         hashes = await TrustAnchorHashes(None)
         if hashes:
@@ -254,6 +256,7 @@ def _key_initiator(sa: SaView, received: Received, accepted: Accepted, ni: bytes
         nat=NatFindings(nat.supported, nat.local or sa.connection.encap, nat.remote),
         peer_hashes=_peer_hashes(message),
         certificate_requested=bool(message.all(CertReq)),
+        childless=message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None,
     )
 
 

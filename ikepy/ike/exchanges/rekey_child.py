@@ -154,7 +154,7 @@ def _child_meant(sa: SaView, request: Received) -> ChildSa:
     octets = rekey.spi if rekey is not None else b""
     child = sa.child_by_spi_out(parse_spi(octets)) if len(octets) == SPI_OCTETS else None
     if rekey is None or rekey.protocol is not ProtocolId.ESP or child is None:
-        raise ChildSaNotFound(f"no child with SPI {octets.hex()} to rekey")
+        raise ChildSaNotFound(f"no child with SPI {octets.hex()} to rekey", octets[:SPI_OCTETS])
     return child
 
 

@@ -130,10 +130,13 @@ class SaView(Protocol):
     def is_first_contact(self) -> bool:
         """Whether we have no other IKE SA with this peer (RFC 7296 §2.4)."""
 
-    def close_earlier(self, local: Identification, remote: Identification) -> None:
-        """Close other IKE SAs of that pair of identities: the peer, now proven, says it has none (RFC 7296 §2.4).
+    def settle_uniqueness(
+        self, connection: ConnectionConfig, local: Identification, remote: Identification, *, initial_contact: bool
+    ) -> None:
+        """The peer is proven: close what it has not any more, or may not have twice (RFC 7296 §2.4).
 
-        Their children are on their way out of the kernel before a new one with the same selectors comes in.
+        Children of what is closed are on their way out of the kernel before a new one with the same selectors comes in.
+        Raises AuthenticationFailed where the earlier IKE SA is to stay alone.
         """
 
     def candidates(self) -> tuple[ConnectionConfig, ...]:
