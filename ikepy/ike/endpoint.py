@@ -8,16 +8,12 @@ Not here: what one IKE SA does (sa.py), sockets, clocks, the kernel.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
-
 from ikepy.config.model import ChildConfig, Config, ConnectionConfig
 from ikepy.ike.actions import (
     Action,
     Datagram,
     Done,
     Outcome,
-    Path,
-    SocketAddress,
     Ticket,
 )
 from ikepy.ike.causes import Cause
@@ -33,8 +29,6 @@ from ikepy.wire.header import HEADER_OCTETS, IkeHeader, parse_header
 from ikepy.wire.message import parse_message
 from ikepy.wire.registry import ExchangeType, NotifyType, PayloadType
 
-UNRESOLVED = Path(SocketAddress(IPv4Address(0), 0), SocketAddress(IPv4Address(0), 0))
-"The path of an IKE SA whose peer's address is not known yet."
 PROBE_INTERVAL = 10.0
 "Seconds between probes that unprotected hints may cause on one IKE SA."
 
@@ -104,7 +98,7 @@ class Endpoint(Hosting):
         children = config.children if child is None else (_child(config, child),)
         sa = self._live(connection)
         if sa is None:
-            self.new_sa(config, UNRESOLVED, self.draw_spi()).begin(children)
+            self.begin_connection(config, children)
         else:
             self._add_children(sa, children)
         return self._take_actions()

@@ -83,6 +83,13 @@ class Granting:
         while sa.pending and isinstance(sa.phase, Established) and not sa.is_initiating:
             if not self._grant(sa.pending[0], sa.phase.keyed):
                 return
+        if self._is_content():
+            sa.host.settled(sa)
+
+    def _is_content(self) -> bool:
+        """Whether nothing is wanted, nor under way."""
+        sa = self._sa
+        return isinstance(sa.phase, Established) and not (sa.is_initiating or sa.pending or self.postponed)
 
     def _grant(self, wish: Wish, keyed: Keyed) -> bool:
         """Begin it, or drop it; False where its time has not come."""

@@ -79,6 +79,9 @@ class Host(Protocol):
     def reauthenticate(self, sa: IkeSa) -> None:
         """Make another IKE SA with the same peer, with all its children, and end this one."""
 
+    def settled(self, sa: IkeSa) -> None:
+        """An established IKE SA has all it wanted."""
+
     def child_ended(self, sa: IkeSa, child: ChildSa, cause: Cause) -> None:
         """A child that was in use is gone, and nothing has come in its place."""
 

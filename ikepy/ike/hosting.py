@@ -7,11 +7,12 @@ Not here: datagrams, timeouts, what operators want (endpoint.py); what one IKE S
 from __future__ import annotations
 
 from collections import Counter, deque
+from ipaddress import IPv4Address
 from typing import Any
 
 from ikepy.config.model import ChildConfig, Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
-from ikepy.ike.actions import Action, Datagram, Path, Perform, Publish, SendDatagram, Ticket
+from ikepy.ike.actions import Action, Datagram, Path, Perform, Publish, SendDatagram, SocketAddress, Ticket
 from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
 from ikepy.ike.contacts import Contacts
@@ -22,15 +23,19 @@ from ikepy.ike.effects import Effect
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
 from ikepy.ike.phases import Closed, Established
+from ikepy.ike.reauthentication import Reauthentication
 from ikepy.ike.reqids import Reqids
 from ikepy.ike.sa import LINGER, IkeSa
 from ikepy.ike.selection import candidates_by_address
 from ikepy.ike.timers import TimerName, Timers
+from ikepy.ipsec import Selector
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.payloads import Identification
 
 SPI_OCTETS = 8
 NO_SPI = bytes(SPI_OCTETS)
+UNRESOLVED = Path(SocketAddress(IPv4Address(0), 0), SocketAddress(IPv4Address(0), 0))
+"The path of an IKE SA whose peer's address is not known yet."
 MOST_LINGERING = 1024
 "Closed IKE SAs that still answer repeats."
 
@@ -53,6 +58,7 @@ class Hosting:
         self._contacts = Contacts()
         self._lingering: deque[IkeSa] = deque()
         self._doorman = Doorman(self)
+        self._reauthentication = Reauthentication(self)
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send a datagram."""
@@ -129,9 +135,15 @@ class Hosting:
         if old.authenticated is not None and new.authenticated is not None:
             self._contacts.forget(old, old.authenticated)
             self._contacts.add(new, new.authenticated)
+        self._reauthentication.succeeded(old, new)
 
     def reauthenticate(self, sa: IkeSa) -> None:
         """Make another IKE SA with the same peer, with all its children, and end this one."""
+        self._reauthentication.begin(sa)
+
+    def settled(self, sa: IkeSa) -> None:
+        """An established IKE SA has all it wanted."""
+        self._reauthentication.settle(sa)
 
     def child_ended(self, sa: IkeSa, child: ChildSa, cause: Cause) -> None:
         """A child that was in use is gone, and nothing has come in its place."""
@@ -141,6 +153,7 @@ class Hosting:
 
     def ended(self, sa: IkeSa, cause: Cause) -> None:
         """The SA is over, or came to nothing."""
+        self._reauthentication.ended(sa)
 
     def linger(self, sa: IkeSa) -> None:
         """The SA is over, and answers repeats of its last request for a while; of too many the oldest goes."""
@@ -170,6 +183,16 @@ class Hosting:
         self._sas[sa.our_spi] = sa
         self._by_id[sa.unique_id] = sa
         return sa
+
+    def prepare(self, connection: ConnectionConfig) -> IkeSa:
+        """An IKE SA that we are to begin; where its peer is, is found out when it begins."""
+        return self.new_sa(connection, UNRESOLVED, self.draw_spi())
+
+    def begin_connection(
+        self, connection: ConnectionConfig, children: tuple[ChildConfig, ...], packet: Selector | None = None
+    ) -> None:
+        """Begin an IKE SA with these children; `packet` is the packet that asks for the first."""
+        self.prepare(connection).begin(children, packet)
 
     def draw_spi(self) -> bytes:
         """An IKE SPI that none of ours has (RFC 7296 §2.6)."""
