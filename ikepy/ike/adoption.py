@@ -15,6 +15,7 @@ from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
 from ikepy.ike.child_table import Theirs
 from ikepy.ike.collisions import Side
+from ikepy.ike.duplicates import losing_child
 from ikepy.ike.effects import RemoveChildSa
 from ikepy.ike.errors import GaveUp, IkeError, RefusedByPeer
 from ikepy.ike.events import ChildSaRekeyed, ChildSaUp, IkeSaUp
@@ -185,6 +186,10 @@ class Adoption:
         self._enter(child)
         sa.host.publish(ChildSaUp(snapshot_ike(sa), snapshot_child(child, "INSTALLED")))
         self._end_if_deleted_ahead(child)
+        loser = losing_child(sa.table, child)
+        if loser is not None:
+            sa.decided(f"both sides made child {loser.name} at once: the peer's stays, ours goes")
+            sa.pending.append(WantChildDeleted(loser.unique_id, exact=True))
 
     def _end_if_deleted_ahead(self, child: ChildSa) -> None:
         """The peer's delete came while the child was put into the kernel."""
@@ -294,6 +299,7 @@ class Adoption:
         if result.child is not None:
             self.add_child(result.child)
         sa.upkeep.begin_authenticated(result.lifetime)
+        sa.host.crossed(sa)
 
 
 def _switched(keyed: Keyed, result: AuthResult) -> Keyed:

@@ -14,6 +14,7 @@ from itertools import product
 from ikepy.config.model import ChildConfig
 from ikepy.crypto.suites import EspSuite, esp_suite
 from ikepy.ike.actions import Path
+from ikepy.ike.collisions import Nonces
 from ikepy.ike.errors import KernelRefused, TsUnacceptable
 from ikepy.ike.keymat import ChildKeys
 from ikepy.ipsec import (
@@ -65,6 +66,7 @@ class Negotiated:
 class ChildSa:
     """A CHILD_SA of ours: agreed, keyed, and told to the kernel.
 
+    nonces, by_us          of the exchange that made it, and whether we began that
     rekey_at, life_until   when it is to be rekeyed, and when the kernel closes it; None for never
     """
 
@@ -73,6 +75,8 @@ class ChildSa:
     spec: ChildSaSpec
     encap: bool
     installed_at: float
+    nonces: Nonces
+    by_us: bool
     rekey_at: float | None = None
     life_until: float | None = None
 

@@ -82,6 +82,9 @@ class Host(Protocol):
     def settled(self, sa: IkeSa) -> None:
         """An established IKE SA has all it wanted."""
 
+    def crossed(self, sa: IkeSa) -> None:
+        """An IKE SA is up with its first child: see whether the peer made another at the same time."""
+
     def child_ended(self, sa: IkeSa, child: ChildSa, cause: Cause) -> None:
         """A child that was in use is gone, and nothing has come in its place."""
 

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from ipaddress import IPv4Address
 from typing import Any
 
-from ikepy.config.model import ChildConfig, Config, ConnectionConfig
+from ikepy.config.model import ChildConfig, Config, ConnectionConfig, Unique
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Action, Datagram, Path, Perform, Publish, SendDatagram, SocketAddress, Ticket
 from ikepy.ike.causes import Cause
@@ -19,6 +19,7 @@ from ikepy.ike.contacts import Contacts
 from ikepy.ike.conversation import Conversation
 from ikepy.ike.doorman import Doorman
 from ikepy.ike.drops import DropReason
+from ikepy.ike.duplicates import losing_ike_sa
 from ikepy.ike.effects import Effect
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
@@ -144,6 +145,17 @@ class Hosting:
     def settled(self, sa: IkeSa) -> None:
         """An established IKE SA has all it wanted."""
         self._reauthentication.settle(sa)
+
+    def crossed(self, sa: IkeSa) -> None:
+        """An IKE SA is up with its first child: see whether the peer made another at the same time."""
+        known = sa.authenticated
+        if known is None or sa.connection.unique is Unique.NEVER:
+            return
+        found = losing_ike_sa(sa, self.earlier(sa.unique_id, known.local_id, known.remote_id))
+        if found is not None:
+            ours, theirs = found
+            ours.decided("both sides began an IKE SA at once: the peer's stays, ours goes")
+            self._reauthentication.hand_over(ours, theirs)
 
     def child_ended(self, sa: IkeSa, child: ChildSa, cause: Cause) -> None:
         """A child that was in use is gone, and nothing has come in its place."""

@@ -43,6 +43,15 @@ class Reauthentication:
             self._reborn[old.unique_id] = children
             old.terminate("reauthentication", Cause.SUPERSEDED)
 
+    def hand_over(self, old: IkeSa, new: IkeSa) -> None:
+        """Have an established IKE SA take over what another with the same peer has and wants, and end the other."""
+        self._old_of[new.unique_id] = old
+        new.granting.take_over(old.granting)
+        for config in _children(old):
+            if new.table.named(config.name) is None:
+                new.wish_child(config)
+        new.granting.grant()
+
     def settle(self, new: IkeSa) -> None:
         """The new IKE SA has all it wanted: the old one ends."""
         old = self._old_of.pop(new.unique_id, None)

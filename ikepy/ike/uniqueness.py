@@ -29,11 +29,14 @@ class Again:
     """The new IKE SA beside the earlier one.
 
     initial_contact  whether the peer says that it has no other
+    crossed          whether the earlier one was established only after the new one had begun: then the peer may have
+                     said so without knowing of it
     same_address     whether the peer is where it was
     we_began_one     whether we are the initiator of either
     """
 
     initial_contact: bool
+    crossed: bool
     same_address: bool
     we_began_one: bool
 
@@ -41,6 +44,8 @@ class Again:
 def verdict_on_earlier(unique: Unique, again: Again) -> Verdict:
     """Judge an earlier IKE SA of the same identities."""
     if unique is Unique.NEVER:
+        return Verdict.STAYS
+    if again.crossed:
         return Verdict.STAYS
     if again.initial_contact:
         return Verdict.CLOSED

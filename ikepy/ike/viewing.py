@@ -52,6 +52,7 @@ class Viewing:
     is_initiator: bool
     table: ChildTable
     pending: deque[Wish]
+    created_at: float
     heard_at: float
     initiating: Conversation | None
     held: IkeSa | None
@@ -201,7 +202,8 @@ class Viewing:
         """The peer is proven: close what it has not any more, or may not have twice."""
         for other in self.host.earlier(self.unique_id, local, remote):
             same_address = other.path.remote.address == self.path.remote.address
-            again = Again(initial_contact, same_address, self.is_initiator or other.is_initiator)
+            crossed = isinstance(other.phase, Established) and other.phase.since >= self.created_at
+            again = Again(initial_contact, crossed, same_address, self.is_initiator or other.is_initiator)
             match verdict_on_earlier(connection.unique, again):
                 case Verdict.CLOSED:
                     other.close("the peer has begun anew (INITIAL_CONTACT)", Cause.SUPERSEDED)

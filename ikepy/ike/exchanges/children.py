@@ -14,6 +14,7 @@ from ikepy.crypto.secret import Secret
 from ikepy.crypto.suites import esp_suite
 from ikepy.ike.actions import Path
 from ikepy.ike.child import ICMP_PROTOCOLS, ChildSa, Negotiated, make_child_spec
+from ikepy.ike.collisions import Nonces
 from ikepy.ike.effects import AllocateSpi, InstallChildSa, InstallInbound, ReleaseSpi
 from ikepy.ike.errors import DeletedAhead, KernelRefused, LocalFault, NoProposalChosen, SpiTaken, TsUnacceptable
 from ikepy.ike.exchanges.view import SaView
@@ -260,7 +261,8 @@ async def install(sa: SaView, keyed: Keyed, negotiated: Negotiated, secrets: Chi
         raise
     rekey_at = sa.now + times.rekey_after if times.rekey_after is not None else None
     life_until = sa.now + times.life if times.life is not None else None
-    return ChildSa(unique_id, negotiated, spec, encap, sa.now, rekey_at, life_until)
+    nonces = Nonces(secrets.ni, secrets.nr)
+    return ChildSa(unique_id, negotiated, spec, encap, sa.now, nonces, origin.initiated, rekey_at, life_until)
 
 
 def known_selectors(selectors: tuple[TrafficSelector | UnknownSelector, ...]) -> tuple[TrafficSelector, ...]:
