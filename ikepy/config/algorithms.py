@@ -96,6 +96,7 @@ _ESN = {"esn": EsnId.ESN, "noesn": EsnId.NO_ESN}
 _ALIASES = {
     "curve25519": "x25519",
     "curve448": "x448",
+    "none": "modpnone",
     "ecp521bp": "ecp512bp",
     "sha": "sha1",
     "sha2_256": "sha256",

@@ -38,13 +38,17 @@ here is an error.
 - A list with one entry needs no brackets; addresses, selectors and proposals may also stand in one text with commas.
 - Files are relative to the file they are named in. A file with a secret must be readable by its owner only (mode 0600),
   and so must a `.conf` that holds one.
-- Times are written `"30s"`, `"5m"`, `"1h"`, `"1d"`, or as a number of seconds.
+- Times are written `"30s"`, `"5m"`, `"1h"`, `"1d"`, or as a number of seconds; octets as a number, or as `"500M"` or
+  `"1G"` (K, M, G and T are powers of 1024).
 - Identities: `gw.example.com`, `alice@example.com`, `192.0.2.1`, `2001:db8::1`, `C=DE, O=Example, CN=gw`; with the type
   before it where it is not the obvious one, `fqdn:`, `email:`, `ipv4:`, `ipv6:`, `asn1dn:`, `keyid:`; `@#0a0b0c` is a
   key ID in hexadecimal. Patterns: `*.example.com`, and `%any` for all.
 - Selectors: `10.1.0.0/16`, `10.1.0.1-10.1.0.9`, `2001:db8::/64[tcp/443]`, `10.1.0.0/16[udp/5000-5010]`,
   `10.1.0.0/16[icmp/8]` (an ICMP type, or `type:code`), `10.1.0.0/16[tcp/opaque]` (ports that cannot be seen);
   `dynamic` is the address of that side.
+- A child with `mode = "pass"` or `"drop"` is a shunt: it needs `remote_ts`, and takes `local_ts`, `start_action`, `mark`
+  and `if_id` besides. It may stand in any connection, whose peer and secrets do not concern it: the shortest way is to
+  put it among the children of a connection that is there anyway.
 - `include` stands at the top, before the first table. A name that is there twice, in whichever file, is an error.
 
 """
@@ -85,7 +89,8 @@ _PROPOSALS = (
     "to the peer, the first is liked best. Ciphers that protect integrity themselves (gcm, ccm, chacha20poly1305) and "
     "others stand in proposals of their own. IKE without a PRF takes that of its integrity words, else `prfsha256`. "
     "ESP without `esn` or `noesn` offers both. A group in an ESP proposal makes each child after the first exchange "
-    "keys of its own; `modpnone` beside it leaves that to the peer."
+    "keys of its own, and so does each rekeying; `none` beside it leaves that to the peer "
+    "(libreswan refuses it when asked: write a second proposal without a group for such)."
 )
 WIDTH = 120
 

@@ -110,7 +110,7 @@ def span(low: float = 0.0, high: float = 366 * 86400.0) -> Kind[float]:
 
 
 def octet_count() -> Kind[int]:
-    """A number of octets; K, M, G and T behind it are multiples of 1024."""
+    """A number of octets; K, M, G and T behind it are powers of 1024."""
 
     def read(value: object, _base: Path) -> int:
         match = _OCTETS.fullmatch(str(value).strip().lower()) if isinstance(value, int | str) else None

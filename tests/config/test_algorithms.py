@@ -125,6 +125,15 @@ def test_the_default_ike_proposals_begin_with_curve25519() -> None:
     ]
 
 
+def test_a_key_exchange_may_be_left_to_the_peer_in_esp_and_not_in_ike() -> None:
+    proposal = parse_proposal("aes256gcm16-x25519-none", ESP)
+
+    assert [t.id for t in proposal.transforms if t.type == TransformType.KE] == [KeMethod.CURVE25519, KeMethod.NONE]
+    assert parse_proposal("aes256gcm16-x25519-modpnone", ESP) == proposal
+    with pytest.raises(Unfit, match="'none' has no place in IKE proposals"):
+        parse_proposal("aes256gcm16-x25519-none", IKE)
+
+
 def test_weak_algorithms_are_found_each_once() -> None:
     proposals = parse_proposals(("3des-sha256-modp1024", "aes128-sha256-modp1024-modp1536"), IKE)
 
