@@ -25,10 +25,12 @@ DEFAULT_IKE_WORDS = (
 )
 "IKE proposals where none are named."
 DEFAULT_ESP_WORDS = (
+    "aes256gcm16-aes128gcm16-chacha20poly1305-" + _KE_WORDS + "-esn-noesn",
+    "aes256-aes128-sha256-sha384-sha512-" + _KE_WORDS + "-esn-noesn",
     "aes256gcm16-aes128gcm16-chacha20poly1305-esn-noesn",
     "aes256-aes128-sha256-sha384-sha512-esn-noesn",
 )
-"ESP proposals where none are named; without a KE transform: name a group to have one (RFC 7296 §1.3.1)."
+"ESP proposals where none are named; with a key exchange and without: not every peer knows NONE beside methods (§3.3.2)."
 
 _AEAD_NAMES = {
     "ccm8": EncrId.AES_CCM_8,

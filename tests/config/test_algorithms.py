@@ -125,6 +125,13 @@ def test_the_default_ike_proposals_begin_with_curve25519() -> None:
     ]
 
 
+def test_the_default_esp_proposals_suit_peers_with_and_without_a_key_exchange_for_each_child() -> None:
+    methods = [{t.id for t in p.transforms if t.type == TransformType.KE} for p in default_proposals(ESP)]
+
+    assert [bool(each) for each in methods] == [True, True, False, False]
+    assert KeMethod.NONE not in methods[0] | methods[1]
+
+
 def test_a_key_exchange_may_be_left_to_the_peer_in_esp_and_not_in_ike() -> None:
     proposal = parse_proposal("aes256gcm16-x25519-none", ESP)
 
