@@ -300,6 +300,7 @@ class Adoption:
             self.add_child(result.child)
         sa.upkeep.begin_authenticated(result.lifetime)
         sa.host.crossed(sa)
+        sa.ending.end_if_doomed()
 
 
 def _switched(keyed: Keyed, result: AuthResult) -> Keyed:

@@ -13,11 +13,15 @@ from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import RemoveChildSa
 from ikepy.ike.events import AttemptFailed, ChildSaDown, IkeSaDown
-from ikepy.ike.phases import Closed, Closing, Connecting, Established
+from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
+from ikepy.ike.timers import TimerName
 
 if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
+
+DOOMED = 30.0
+"Seconds an IKE SA that is to end waits for the peer's proof, so that it can be deleted there too."
 
 
 class Ending:
@@ -25,6 +29,7 @@ class Ending:
 
     def __init__(self, sa: IkeSa) -> None:
         self._sa = sa
+        self.doomed: tuple[str, Cause] | None = None
 
     def terminate(self, reason: str, cause: Cause) -> None:
         """End the IKE SA: with a delete where the peer is known, else at once."""
@@ -33,8 +38,18 @@ class Ending:
             sa.enter(Closing(phase.keyed, phase.authenticated, reason, cause))
             sa.pending.clear()
             sa.granting.grant()
+        elif isinstance(phase, Authenticating) and sa.is_initiator and cause is not Cause.SHUTDOWN:
+            # The peer may have the IKE SA already: it is deleted there as soon as we hear so.
+            if self.doomed is None:
+                self.doomed = reason, cause
+                sa.agenda.set(TimerName.HALF_OPEN, sa.now + DOOMED)
         elif not sa.is_closing:
             self.close(reason, cause)
+
+    def end_if_doomed(self) -> None:
+        """What was to end while it was being authenticated ends now."""
+        if self.doomed is not None:
+            self.terminate(*self.doomed)
 
     def close(self, reason: str, cause: Cause) -> None:
         """End it now, without a word to the peer: conversations, children, timers."""
@@ -43,6 +58,8 @@ class Ending:
             return
         if isinstance(was, Closing):
             reason, cause = was.reason, was.cause
+        elif self.doomed is not None:
+            reason, cause = self.doomed
         sa.end_conversations()
         known = sa.authenticated
         self._remove_children(reason, cause)

@@ -85,7 +85,7 @@ class IkeSa(Viewing):
         self._answering: Received | None = None
         self._unmoved: Successor | None = None
         self.granting, self.upkeep, self.succession = Granting(self), Upkeep(self), Succession(self)
-        self._adoption, self._ending = Adoption(self), Ending(self)
+        self._adoption, self.ending = Adoption(self), Ending(self)
 
     # -- inputs --------------------------------------------------------------------------------------------------
 
@@ -144,15 +144,15 @@ class IkeSa(Viewing):
 
     def terminate(self, reason: str, cause: Cause = Cause.OPERATOR) -> None:
         """End the IKE SA: with a delete where the peer is known, else at once."""
-        self._ending.terminate(reason, cause)
+        self.ending.terminate(reason, cause)
 
     def close(self, reason: str, cause: Cause = Cause.FAILED) -> None:
         """End it now, without a word to the peer."""
-        self._ending.close(reason, cause)
+        self.ending.close(reason, cause)
 
     def end_removal(self, child: ChildSa, reason: str, cause: Cause) -> None:
         """The child is out of the kernel, or its removal is queued and nobody waits for it."""
-        self._ending.end_removal(child, reason, cause)
+        self.ending.end_removal(child, reason, cause)
 
     def end_conversations(self) -> None:
         """End what is under way where it stands, and take back what it did."""
