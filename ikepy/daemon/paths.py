@@ -1,6 +1,6 @@
 """Where an initiated IKE SA begins: the peer's addresses found, and ours by the routing table.
 
-Rule 1: the first address of the peer to which a route leads is taken; names are resolved each time anew.
+Rule 1: each address of the peer to which a route leads is to be tried, in turn; names are resolved each time anew.
 Not here: what happens to the path later (ike/nat.py), the routing table (kernel/links.py).
 """
 
@@ -17,6 +17,8 @@ from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.errors import PeerUnknown
 from ikepy.ipsec import IpAddress
 
+MOST_PATHS = 8
+"Addresses of a peer that are tried."
 _RESOLVING_SECONDS = 10.0
 _PORT_NAT_T = 4500
 
@@ -28,8 +30,8 @@ class FindsSources(Protocol):
         """Our address for packets to `destination`; None where no route leads there."""
 
 
-async def resolve_path(config: Config, connection_name: str, links: FindsSources) -> Path:
-    """Find both ends of a connection that is to be initiated.
+async def resolve_paths(config: Config, connection_name: str, links: FindsSources) -> tuple[Path, ...]:
+    """Find both ends of a connection that is to be initiated, for each address of the peer a route leads to.
 
     The non-ESP marker is on where the peer is to be met on port 4500 or the connection leaves from our NAT-T port.
 
@@ -39,13 +41,17 @@ async def resolve_path(config: Config, connection_name: str, links: FindsSources
     if connection is None:
         raise PeerUnknown(f"no connection is called {connection_name}")
     looked_at: list[str] = []
+    paths: dict[Path, None] = {}
     for pattern in connection.remote_addrs:
         for remote in await _addresses_of(pattern, looked_at):
             local = await _local_address(config, connection, remote, links)
             if local is not None:
-                return _path(config, connection, local, remote)
-            looked_at.append(f"no route and local address for {remote}")
-    raise PeerUnknown(f"connection {connection.name} cannot be initiated: " + _why_not(looked_at))
+                paths[_path(config, connection, local, remote)] = None
+            else:
+                looked_at.append(f"no route and local address for {remote}")
+    if not paths:
+        raise PeerUnknown(f"connection {connection.name} cannot be initiated: " + _why_not(looked_at))
+    return tuple(paths)[:MOST_PATHS]
 
 
 def _why_not(looked_at: list[str]) -> str:

@@ -22,7 +22,7 @@ from ikepy.config.model import AuthKind, Config
 from ikepy.crypto import errors as crypto_errors
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.key_exchange import is_slow, make_key_exchange
-from ikepy.daemon.paths import FindsSources, resolve_path
+from ikepy.daemon.paths import FindsSources, resolve_paths
 from ikepy.daemon.workers import Workers, WorkersBusy
 from ikepy.ike.actions import Done, Failed, Outcome, Ticket
 from ikepy.ike.effects import (
@@ -31,10 +31,15 @@ from ikepy.ike.effects import (
     Effect,
     FindTrustingConnections,
     InstallChildSa,
+    InstallInbound,
+    InstallOutbound,
+    InstallPolicies,
     LocalIdentity,
+    LookAtInbound,
     MakeKeyExchange,
     ReleaseSpi,
     RemoveChildSa,
+    RemovePolicies,
     ResolvePath,
     SignAuth,
     TrustAnchorHashes,
@@ -106,9 +111,14 @@ class Performer:
             TrustAnchorHashes: lambda effect: AtOnce(partial(self.auth.trust_anchor_hashes, effect)),
             AllocateSpi: self._allocate_spi,
             ReleaseSpi: lambda effect: InKernel(partial(kernel.release_spi, effect.sa)),
-            InstallChildSa: lambda effect: InKernel(partial(kernel.install_child, effect.child)),
+            InstallChildSa: lambda effect: InKernel(partial(kernel.install_child, effect.child, effect.replaces)),
+            InstallInbound: lambda effect: InKernel(partial(kernel.install_inbound, effect.child)),
+            InstallOutbound: lambda effect: InKernel(partial(kernel.install_outbound, effect.child, effect.replaces)),
+            LookAtInbound: lambda effect: InKernel(partial(kernel.seen_inbound, effect.states)),
+            InstallPolicies: lambda effect: InKernel(partial(kernel.install_policies, effect.owner, effect.policies)),
+            RemovePolicies: lambda effect: InKernel(partial(kernel.remove_policies, effect.owner)),
             RemoveChildSa: lambda effect: InKernel(partial(kernel.remove_child, effect.child)),
-            ResolvePath: self._resolve_path,
+            ResolvePath: self._resolve_paths,
         }
 
     def perform(self, ticket: Ticket, effect: Effect[Any], nursery: trio.Nursery, complete: Complete) -> None:
@@ -165,8 +175,8 @@ class Performer:
     def _allocate_spi(self, effect: AllocateSpi) -> Way:
         return InKernel(partial(self._kernel.allocate_spi, effect.destination, effect.protocol))
 
-    def _resolve_path(self, effect: ResolvePath) -> Way:
-        return Waiting(partial(resolve_path, self.config, effect.connection, self._links))
+    def _resolve_paths(self, effect: ResolvePath) -> Way:
+        return Waiting(partial(resolve_paths, self.config, effect.connection, self._links))
 
 
 def _by_cost(work: Callable[[], object], *, slow: bool) -> Way:

@@ -8,10 +8,10 @@ Not here: netlink (xfrm.py), a SAD and SPD in memory (decoupled.py).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from errno import EEXIST, ENOENT, ESRCH
+from errno import ENOENT, ESRCH
 from functools import partial
 from types import TracebackType
 from typing import Protocol
@@ -19,7 +19,8 @@ from typing import Protocol
 import trio
 
 from ikepy.crypto.entropy import Entropy
-from ikepy.ike.errors import KernelRefused, PolicyTaken, SpiTaken
+from ikepy.ike.effects import InboundSeen
+from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import KernelEvent
 from ikepy.ipsec import (
     ChildSaSpec,
@@ -27,7 +28,6 @@ from ikepy.ipsec import (
     IpNetwork,
     Mark,
     Owner,
-    PolicyAction,
     PolicySpec,
     RouteSpec,
     SaCounters,
@@ -37,50 +37,22 @@ from ikepy.ipsec import (
 )
 from ikepy.kernel.interface import MOST_EVENTS, KernelLosses, LinkTable
 from ikepy.kernel.netlink import NetlinkFailed, Refusal
-from ikepy.kernel.owners import Peer, Plan, PolicyTable, key_of, peer_of
+from ikepy.kernel.operations import (
+    AddPolicy,
+    AddState,
+    DeletePolicy,
+    DeleteState,
+    Operation,
+    ReplacePolicy,
+    error_of,
+    inverse,
+    operations_of,
+)
+from ikepy.kernel.owners import Peer, PolicyTable, key_of, peer_of
 from ikepy.wire.registry import ProtocolId
 
 _FIRST_SPI = 256
 _SPI_DRAWS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class AddState:
-    """Install a state; refused with EEXIST where one has its name."""
-
-    spec: SaSpec
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteState:
-    """Remove a state; refused with ESRCH where there is none."""
-
-    spec: SaSpec
-
-
-@dataclass(frozen=True, slots=True)
-class AddPolicy:
-    """Install a policy; refused with EEXIST where one has its key."""
-
-    spec: PolicySpec
-
-
-@dataclass(frozen=True, slots=True)
-class ReplacePolicy:
-    """Give the policy of that key another content."""
-
-    spec: PolicySpec
-    before: PolicySpec
-
-
-@dataclass(frozen=True, slots=True)
-class DeletePolicy:
-    """Remove a policy; refused with ENOENT where there is none."""
-
-    spec: PolicySpec
-
-
-Operation = AddState | DeleteState | AddPolicy | ReplacePolicy | DeletePolicy
 
 
 class Tables(Protocol):
@@ -174,21 +146,43 @@ class BookedKernel:
 
     # -- children ------------------------------------------------------------------------------------------------
 
-    async def install_child(self, child: ChildSaSpec) -> None:
+    async def install_child(self, child: ChildSaSpec, replaces: ChildSaSpec | None = None) -> None:
         """Install two states, then the policies and routes: all of it or nothing; see Kernel."""
         async with self._turn():
-            plan = self._policies.plan_add(child.owner, child.policies, peer_of(child))
-            states = [AddState(child.inbound), AddState(child.outbound)]
-            await self._do([*states, *_operations(plan)])
-            self._policies.commit(plan)
-            for spec in (child.inbound, child.outbound):
-                self._states[spec.id] = (child.owner, spec)
-            self._reserved.discard(child.inbound.id)
-            try:
-                await self._add_routes(child)
-            except KernelRefused:
-                await self._remove(child)
-                raise
+            await self._install(child, (child.inbound, child.outbound), replaces)
+
+    async def install_inbound(self, child: ChildSaSpec) -> None:
+        """Install the inbound state, then the policies and routes: all of it or nothing; see Kernel."""
+        async with self._turn():
+            await self._install(child, (child.inbound,), None)
+
+    async def install_outbound(self, child: ChildSaSpec, replaces: ChildSaSpec | None = None) -> None:
+        """Install the outbound state of a child whose inbound one is there; see Kernel."""
+        async with self._turn():
+            await self._do([AddState(child.outbound)])
+            self._states[child.outbound.id] = (child.owner, child.outbound)
+            await self._retire(replaces)
+
+    async def _install(self, child: ChildSaSpec, states: tuple[SaSpec, ...], replaces: ChildSaSpec | None) -> None:
+        plan = self._policies.plan_add(child.owner, child.policies, peer_of(child))
+        await self._do([*map(AddState, states), *operations_of(plan)])
+        self._policies.commit(plan)
+        for spec in states:
+            self._states[spec.id] = (child.owner, spec)
+        self._reserved.discard(child.inbound.id)
+        try:
+            await self._add_routes(child)
+        except KernelRefused:
+            await self._remove(child)
+            raise
+        await self._retire(replaces)
+
+    async def _retire(self, child: ChildSaSpec | None) -> None:
+        """Remove the outbound state of a child in whose place another has come: packets change over to that."""
+        # Not in one write with the other's: taking this back would begin its sequence numbers anew.
+        if child is not None and self._states.get(child.outbound.id, (None,))[0] == child.owner:
+            del self._states[child.outbound.id]
+            await self._undo([DeleteState(child.outbound)])
 
     async def remove_child(self, child: ChildSaSpec) -> None:
         """Remove routes, the policies nobody else holds, and both states; what is gone already is no fault."""
@@ -198,7 +192,7 @@ class BookedKernel:
     async def _remove(self, child: ChildSaSpec) -> None:
         plan = self._policies.plan_remove(child.owner)
         self._policies.commit(plan)
-        operations = _operations(plan)
+        operations = operations_of(plan)
         for spec in (child.inbound, child.outbound):
             # An SPI that was taken when the child came belongs to somebody else.
             if self._states.get(spec.id, (None,))[0] == child.owner:
@@ -211,11 +205,11 @@ class BookedKernel:
 
     # -- policies ------------------------------------------------------------------------------------------------
 
-    async def install_policy(self, owner: Owner, policy: PolicySpec) -> None:
-        """Install one policy (a trap, a shunt) for `owner`; raises PolicyTaken or KernelRefused."""
+    async def install_policies(self, owner: Owner, policies: Sequence[PolicySpec]) -> None:
+        """Install policies (a trap, a shunt) for `owner`: all or none; raises PolicyTaken or KernelRefused."""
         async with self._turn():
-            plan = self._policies.plan_add(owner, (policy,))
-            await self._do(_operations(plan))
+            plan = self._policies.plan_add(owner, policies)
+            await self._do(operations_of(plan))
             self._policies.commit(plan)
 
     async def remove_policies(self, owner: Owner) -> None:
@@ -223,7 +217,7 @@ class BookedKernel:
         async with self._turn():
             plan = self._policies.plan_remove(owner)
             self._policies.commit(plan)
-            await self._undo(_operations(plan))
+            await self._undo(operations_of(plan))
 
     # -- looking, and the end ------------------------------------------------------------------------------------
 
@@ -231,6 +225,14 @@ class BookedKernel:
         """What the kernel counted of a state; None where there is no such state."""
         booked = self._states.get(sa)
         return await self._tables.counters(sa, booked[1].mark if booked is not None else None)
+
+    async def seen_inbound(self, states: Sequence[SaId]) -> InboundSeen:
+        """What came in by these states; those that are gone count as nothing."""
+        await trio.lowlevel.checkpoint()
+        found = [counted for sa in states if (counted := await self.counters(sa)) is not None]
+        used = [counted.last_used for counted in found if counted.last_used is not None]
+        idle = max(time.time() - max(used), 0.0) if used else None
+        return InboundSeen(idle, sum(counted.packets for counted in found))
 
     async def dump_states(self) -> tuple[SaSpec, ...]:
         """The states of ours in the kernel, whoever of us installed them."""
@@ -270,15 +272,15 @@ class BookedKernel:
         except NetlinkFailed:
             with suppress(KernelRefused):
                 replaced = [operation for operation in operations if isinstance(operation, ReplacePolicy)]
-                await self._undo([_inverse(operation) for operation in replaced])
+                await self._undo([inverse(operation) for operation in replaced])
                 await self._sweep()
             raise
         refused = [(operation, no) for operation, no in zip(operations, refusals, strict=True) if no is not None]
         if refused:
             done = [operation for operation, no in zip(operations, refusals, strict=True) if no is None]
             with suppress(KernelRefused):
-                await self._undo([_inverse(operation) for operation in reversed(done)])
-            raise _error_of(*refused[0], is_first=refused[0][0] is operations[0])
+                await self._undo([inverse(operation) for operation in reversed(done)])
+            raise error_of(*refused[0], is_first=refused[0][0] is operations[0])
 
     async def _undo(self, operations: list[Operation]) -> None:
         """Do all that can be done; what is not there any more is well."""
@@ -292,7 +294,7 @@ class BookedKernel:
             raise
         for operation, refusal in zip(operations, refusals, strict=True):
             if refusal is not None and refusal.errno not in (ESRCH, ENOENT):
-                raise _error_of(operation, refusal, is_first=False)
+                raise error_of(operation, refusal, is_first=False)
 
     async def _sweep(self) -> int:
         """Delete what a dump shows to be ours and the books do not have."""
@@ -327,59 +329,6 @@ def choose_source(local: Sequence[IpNetwork], addresses: Sequence[IpAddress], ou
         if inside:
             return outer if outer in inside else inside[0]
     return None
-
-
-def _operations(plan: Plan) -> list[Operation]:
-    return [
-        *(AddPolicy(policy) for policy in plan.added),
-        *(ReplacePolicy(after, before) for before, after in plan.replaced),
-        *(DeletePolicy(policy) for policy in plan.deleted),
-    ]
-
-
-def _inverse(operation: Operation) -> Operation:
-    match operation:
-        case AddState(spec):
-            return DeleteState(spec)
-        case DeleteState(spec):
-            return AddState(spec)
-        case AddPolicy(policy):
-            return DeletePolicy(policy)
-        case ReplacePolicy(after, before):
-            return ReplacePolicy(before, after)
-        case DeletePolicy(policy):
-            return AddPolicy(policy)
-
-
-def _error_of(operation: Operation, refusal: Refusal, *, is_first: bool) -> KernelRefused:
-    match operation:
-        case AddState(spec) if refusal.errno == EEXIST and is_first:
-            return SpiTaken(f"SPI {spec.spi:08x} to {spec.destination} is in use: draw another")
-        case AddState(spec) if refusal.errno == EEXIST:
-            return KernelRefused(
-                f"the peer chose SPI {spec.spi:08x}, which another SA to {spec.destination} has: it should try again"
-            )
-        case AddState(spec) | DeleteState(spec):
-            what = f"the SA {spec.spi:08x} from {spec.source} to {spec.destination} ({_algorithms(spec)})"
-        case AddPolicy(policy) if refusal.errno == EEXIST:
-            return PolicyTaken(
-                f"a policy that is not ikepy's has the selectors {_worded(policy)}: "
-                "`ip xfrm policy` shows it; remove it, or narrow local_ts or remote_ts"
-            )
-        case AddPolicy(policy) | ReplacePolicy(policy) | DeletePolicy(policy):
-            what = f"the policy {_worded(policy)}"
-    return KernelRefused(f"the kernel does not take {what}: {refusal}")
-
-
-def _algorithms(spec: SaSpec) -> str:
-    return f"{spec.encr}" if spec.integ is None else f"{spec.encr} and {spec.integ}"
-
-
-def _worded(policy: PolicySpec) -> str:
-    selector = policy.selector
-    protocol = f" protocol {selector.protocol}" if selector.protocol else ""
-    what = "" if policy.action is PolicyAction.PROTECT else f", {policy.action.value}"
-    return f"{selector.source} to {selector.destination}{protocol} ({policy.direction.value}{what})"
 
 
 __all__ = [

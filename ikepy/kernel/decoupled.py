@@ -17,9 +17,10 @@ import trio
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.events import Expire, KernelEvent
 from ikepy.ipsec import IpAddress, Mark, PolicySpec, RouteSpec, SaCounters, SaId, SaSpec
-from ikepy.kernel.base import AddPolicy, AddState, BookedKernel, DeletePolicy, DeleteState, Operation, ReplacePolicy
+from ikepy.kernel.base import BookedKernel
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.netlink import Refusal
+from ikepy.kernel.operations import AddPolicy, AddState, DeletePolicy, DeleteState, Operation, ReplacePolicy
 from ikepy.kernel.owners import PolicyKey, key_of
 from ikepy.kernel.translate import make_policy, make_state
 

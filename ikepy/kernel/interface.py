@@ -9,11 +9,13 @@ Not here: netlink (netlink.py, xfrm.py), addresses and routes themselves (links.
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import trio
 
+from ikepy.ike.effects import InboundSeen
 from ikepy.ike.events import KernelEvent
 from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, PolicySpec, RouteSpec, SaCounters, SaId, SaSpec, Spi
 from ikepy.wire.registry import ProtocolId
@@ -75,24 +77,38 @@ class Kernel(Protocol):
     async def release_spi(self, sa: SaId) -> None:
         """Forget an SPI that no state was made of; harmless afterwards."""
 
-    async def install_child(self, child: ChildSaSpec) -> None:
+    async def install_child(self, child: ChildSaSpec, replaces: ChildSaSpec | None = None) -> None:
         """Install two states, then the policies and routes: all of it or nothing.
+
+        replaces   the child whose outbound state goes once ours is there: packets change over at once
 
         Raises SpiTaken where the inbound SPI is in use, PolicyTaken where an equal policy of another peer (or not
         of ours) is installed, KernelRefused otherwise.
         """
 
-    async def remove_child(self, child: ChildSaSpec) -> None:
-        """Remove routes, the policies nobody else holds, and both states; what is gone already is no fault."""
+    async def install_inbound(self, child: ChildSaSpec) -> None:
+        """Install the inbound state, then the policies and routes: all of it or nothing; raises as install_child()."""
 
-    async def install_policy(self, owner: Owner, policy: PolicySpec) -> None:
-        """Install one policy (a trap, a shunt) for `owner`; raises PolicyTaken or KernelRefused."""
+    async def install_outbound(self, child: ChildSaSpec, replaces: ChildSaSpec | None = None) -> None:
+        """Install the outbound state of a child whose inbound one is there; `replaces` as for install_child().
+
+        Raises KernelRefused.
+        """
+
+    async def remove_child(self, child: ChildSaSpec) -> None:
+        """Remove routes, the policies nobody else holds, and what is there of both states; what is gone is no fault."""
+
+    async def install_policies(self, owner: Owner, policies: Sequence[PolicySpec]) -> None:
+        """Install policies (a trap, a shunt) for `owner`, all or none; raises PolicyTaken or KernelRefused."""
 
     async def remove_policies(self, owner: Owner) -> None:
         """Remove all policies of `owner` that nobody else holds."""
 
     async def counters(self, sa: SaId) -> SaCounters | None:
         """What the kernel counted of a state; None where there is no such state."""
+
+    async def seen_inbound(self, states: Sequence[SaId]) -> InboundSeen:
+        """What came in by these states; those that are gone count as nothing."""
 
     async def dump_states(self) -> tuple[SaSpec, ...]:
         """The states of ours in the kernel, whoever of us installed them."""

@@ -19,7 +19,7 @@ from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import KernelEvent
 from ikepy.ipsec import Mark, Mode, PolicyAction, PolicySpec, SaCounters, SaId, SaSpec
 from ikepy.kernel import sockets
-from ikepy.kernel.base import AddPolicy, AddState, BookedKernel, DeletePolicy, DeleteState, Operation, ReplacePolicy
+from ikepy.kernel.base import BookedKernel
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.links import ROUTE_TABLE, Links
 from ikepy.kernel.messages import MESSAGE_CLASSES, dump, numbers, xfrm_message
@@ -27,6 +27,7 @@ from ikepy.kernel.messages.message import make
 from ikepy.kernel.messages.structures import xfrm_usersa_info
 from ikepy.kernel.netlink import Connection, Refusal, open_netlink
 from ikepy.kernel.notices import Notices, epoch, missed
+from ikepy.kernel.operations import AddPolicy, AddState, DeletePolicy, DeleteState, Operation, ReplacePolicy
 from ikepy.kernel.owners import PolicyKey, key_of
 from ikepy.kernel.probe import require_esp, throw_away_state
 from ikepy.kernel.translate import (

@@ -24,10 +24,12 @@ from ikepy.ike.drops import DropReason
 from ikepy.ike.events import (
     AttemptFailed,
     ChildSaDown,
+    ChildSaRekeyed,
     ChildSaUp,
     ChildSnapshot,
     Event,
     IkeSaDown,
+    IkeSaRekeyed,
     IkeSaUp,
     IkeSnapshot,
 )
@@ -99,7 +101,9 @@ class LoggingObserver:
 
     def published(self, event: Event) -> None:
         """One line a change."""
-        if not isinstance(event, AttemptFailed):
+        if isinstance(event, IkeSaRekeyed):
+            self._log.info("%s %s", short_spi(event.old.spi_i), word_event(event))
+        elif not isinstance(event, AttemptFailed):
             self._log.info("%s %s", short_spi(event.ike.spi_i), word_event(event))
         elif self._failures.allows():
             self._say_left_out(self._failures, "warnings")
@@ -139,7 +143,7 @@ def _prefix(spi_i: bytes) -> str:
     return f"{short_spi(spi_i)} " if any(spi_i) else ""
 
 
-def word_event(event: Event) -> str:
+def word_event(event: Event) -> str:  # noqa: PLR0911 - one for each kind
     """One event in words, without its SPI."""
     match event:
         case IkeSaUp(ike):
@@ -150,6 +154,12 @@ def word_event(event: Event) -> str:
             return f"child {_spis(child)} installed: {word_selectors(child)}, ESP {_suite(child)}"
         case ChildSaDown(_, child, reason):
             return f"child {_spis(child)} removed: {word_selectors(child)}: {reason}"
+        case IkeSaRekeyed(old, new):
+            return (
+                f"rekeyed: {_peers(new)}, goes on as {short_spi(new.spi_i)}, {_words(new)}, was number {old.unique_id}"
+            )
+        case ChildSaRekeyed(_, old, new):
+            return f"child {_spis(old)} rekeyed: goes on as {_spis(new)}, {word_selectors(new)}, ESP {_suite(new)}"
         case AttemptFailed(connection, child, _, reason):
             return f"{_attempt(connection, child)} failed: {reason}"
         case _:

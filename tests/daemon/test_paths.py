@@ -18,7 +18,7 @@ from ikepy.config.model import (
     LocalAuthConfig,
     RemoteAuthConfig,
 )
-from ikepy.daemon.paths import resolve_path
+from ikepy.daemon.paths import resolve_paths
 from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.errors import PeerUnknown
 from ikepy.ipsec import IpAddress
@@ -56,7 +56,9 @@ def name(text: str) -> AddressPattern:
 def resolve(connection: ConnectionConfig, daemon: DaemonConfig = DaemonConfig()) -> Path:  # noqa: B008 - frozen
     routes = Routes({PEER: OURS, PEER6: OURS6, ip_address("127.0.0.1"): ip_address("127.0.0.1")})
     config = Config(connections=(connection,), daemon=daemon)
-    return trio.run(resolve_path, config, "site", routes)
+    paths = trio.run(resolve_paths, config, "site", routes)
+    assert len(paths) == 1
+    return paths[0]
 
 
 def test_the_routing_table_says_our_address_and_the_daemon_our_port() -> None:
@@ -93,6 +95,14 @@ def test_with_listen_addresses_we_leave_from_one_of_them() -> None:
     path = resolve(replace(CONNECTION, remote_addrs=(one(PEER),)), DaemonConfig(listen=(OURS6, SPARE)))
 
     assert path.local.address == SPARE
+
+
+def test_all_addresses_with_a_route_are_to_be_tried_in_their_order_and_each_once() -> None:
+    connection = replace(CONNECTION, remote_addrs=(one(PEER6), one(PEER), one(PEER6)))
+    routes = Routes({PEER: OURS, PEER6: OURS6})
+    paths = trio.run(resolve_paths, Config(connections=(connection,)), "site", routes)
+
+    assert [path.remote.address for path in paths] == [PEER6, PEER]
 
 
 def test_no_route_names_the_peer() -> None:

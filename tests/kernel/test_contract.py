@@ -87,7 +87,7 @@ def test_a_fresh_state_has_counted_nothing_and_an_unknown_one_has_no_counters(ho
 def test_leaving_the_context_takes_everything_out(host: Host) -> None:
     async def story(kernel: BookedKernel) -> None:
         await kernel.install_child(make_child())
-        await kernel.install_policy(Owner("trap"), make_child(2, local="10.7.0.0/24").policies[0])
+        await kernel.install_policies(Owner("trap"), (make_child(2, local="10.7.0.0/24").policies[0],))
 
     play(host, story)
 
@@ -202,7 +202,7 @@ def test_a_trap_outlives_the_child_beside_it(host: Host) -> None:
     async def story(kernel: BookedKernel) -> None:
         child = make_child(1)
         for policy in child.policies:
-            await kernel.install_policy(Owner("trap"), policy)
+            await kernel.install_policies(Owner("trap"), (policy,))
         await kernel.install_child(child)
         await kernel.remove_child(child)
         assert set(await kernel.dump_policies()) == set(child.policies)
@@ -215,7 +215,7 @@ def test_a_trap_outlives_the_child_beside_it(host: Host) -> None:
 def test_a_policy_that_is_not_ours_is_refused_and_the_states_are_taken_back(host: Host) -> None:
     async def story(kernel: BookedKernel) -> None:
         async with host.kernel(OTHER_BASE) as other:
-            await other.install_policy(Owner("theirs"), make_child(1, base=OTHER_BASE).policies[1])
+            await other.install_policies(Owner("theirs"), (make_child(1, base=OTHER_BASE).policies[1],))
             with pytest.raises(PolicyTaken, match="not ikepy's"):
                 await kernel.install_child(make_child(1))
             assert await contents(kernel) == (set(), set())
@@ -229,7 +229,7 @@ def test_a_bypass_and_a_discard_go_in_and_out(host: Host) -> None:
         selector = Selector(IPv4Network("10.1.0.0/24"), IPv4Network("10.3.0.0/16"), 6, 0, 0, 25, 0xFFFF)
         for action in (PolicyAction.BYPASS, PolicyAction.DISCARD):
             policy = PolicySpec(selector, Direction.OUT, action, priority=7)
-            await kernel.install_policy(Owner("shunt"), policy)
+            await kernel.install_policies(Owner("shunt"), (policy,))
             assert await kernel.dump_policies() == (policy,)
             await kernel.remove_policies(Owner("shunt"))
             assert await kernel.dump_policies() == ()
@@ -343,9 +343,9 @@ def test_a_new_process_takes_out_what_a_crashed_one_left_and_nothing_else(host: 
             theirs = await contents(other)
             async with host.crashing_kernel() as crashing:
                 await crashing.install_child(make_child(1, local="10.5.0.0/24"))
-                await crashing.install_policy(
+                await crashing.install_policies(
                     Owner("shunt"),
-                    PolicySpec(make_child(2).policies[0].selector, Direction.OUT, PolicyAction.BYPASS, priority=1),
+                    (PolicySpec(make_child(2).policies[0].selector, Direction.OUT, PolicyAction.BYPASS, priority=1),),
                 )
             async with host.kernel() as kernel:
                 assert await contents(kernel) == (set(), set())

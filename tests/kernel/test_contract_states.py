@@ -97,7 +97,7 @@ def test_policies_of_one_selector_differ_by_mark_and_interface(host: Host) -> No
             replace(plain, if_id=3),
         }
         for number, policy in enumerate(policies):
-            await kernel.install_policy(Owner(f"owner {number}"), policy)
+            await kernel.install_policies(Owner(f"owner {number}"), (policy,))
         assert set(await kernel.dump_policies()) == policies
         for number in range(len(policies)):
             await kernel.remove_policies(Owner(f"owner {number}"))

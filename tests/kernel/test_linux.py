@@ -14,11 +14,11 @@ import trio
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import Acquire, Expire, KernelEvent, Mapping
 from ikepy.ipsec import ChildSaSpec, Direction, Lifetime, Mode, Owner, PolicyAction, PolicySpec, Selector, UdpEncap
-from ikepy.kernel.base import AddPolicy, AddState, DeletePolicy, DeleteState
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.messages import MESSAGE_CLASSES, expire, numbers
 from ikepy.kernel.messages.message import make
 from ikepy.kernel.netlink import Connection, open_netlink
+from ikepy.kernel.operations import AddPolicy, AddState, DeletePolicy, DeleteState
 from ikepy.kernel.sockets import bypass
 from ikepy.kernel.translate import make_state
 from ikepy.kernel.xfrm import XfrmKernel, XfrmTables
@@ -209,7 +209,7 @@ def test_a_packet_at_a_trap_is_told_with_the_traps_request_id(pair: None) -> Non
     child = site_to_site()
 
     async def story(a: XfrmKernel, b: XfrmKernel) -> None:
-        await a.install_policy(Owner("trap"), child.policies[0])
+        await a.install_policies(Owner("trap"), (child.policies[0],))
         await ping("ika", "10.1.0.1", "10.2.0.1", 1, patience=0.1)
         event = await next_event(a, Acquire)
         assert isinstance(event, Acquire)
@@ -321,7 +321,7 @@ def test_the_kernels_own_words_reach_the_operator(xfrm_host: XfrmHost) -> None:
     async def main() -> None:
         async with XfrmKernel.open(SeededEntropy()) as kernel:
             with pytest.raises(KernelRefused, match=r"10\.1\.0\.0/24 to 10\.2\.0\.0/24 .*: Invalid argument: .+"):
-                await kernel.install_policy(Owner("mixed"), mixed)
+                await kernel.install_policies(Owner("mixed"), (mixed,))
 
     trio.run(main)
 
@@ -362,7 +362,7 @@ def test_a_bypassing_socket_speaks_where_policy_discards_everything(pair: None, 
         for kernel in (a, b):
             for direction in (Direction.IN, Direction.OUT):
                 policy = PolicySpec(selector, direction, PolicyAction.DISCARD, priority=5)
-                await kernel.install_policy(Owner("nothing passes"), policy)
+                await kernel.install_policies(Owner("nothing passes"), (policy,))
         ours, theirs = udp_socket("ika", family, us), udp_socket("ikb", family, them)
         with ours, theirs:
             with pytest.raises(PermissionError):
