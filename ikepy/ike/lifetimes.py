@@ -57,9 +57,13 @@ def child_times(config: ChildConfig, entropy: Entropy) -> ChildTimes:
 
 def ike_times(config: ConnectionConfig, entropy: Entropy) -> IkeTimes:
     """Draw the times of one IKE SA."""
-    over = config.over_time if config.over_time is not None else _OVER * max(config.rekey_time, config.reauth_time)
-    rand = config.rand_time if config.rand_time is not None else over
-    return IkeTimes(_earlier(config.rekey_time, rand, entropy), _earlier(config.reauth_time, rand, entropy), over)
+    over = config.over_time
+    times = [
+        _earlier(after, next(rand for rand in (config.rand_time, over, _OVER * after) if rand is not None), entropy)
+        for after in (config.rekey_time, config.reauth_time)
+    ]
+    longest = max(config.rekey_time, config.reauth_time)
+    return IkeTimes(times[0], times[1], over if over is not None else _OVER * longest)
 
 
 def spread(seconds: float, entropy: Entropy) -> float:

@@ -89,15 +89,16 @@ def check_answer(answer: Sa, offered: tuple[Proposal, ...], *, with_ke: bool = T
 
 
 def number_proposals(proposals: tuple[Proposal, ...], spi: bytes, *, with_ke: bool = True) -> tuple[Proposal, ...]:
-    """Our proposals as they are offered: numbered from 1, with our SPI, KE transforms left out where they do not count."""
+    """Our proposals as they are offered: numbered from 1, with our SPI, KE transforms left out where they do not count.
+
+    Of those that are equal then, the first alone is offered.
+    """
+    counted = dict.fromkeys(
+        (proposal.protocol, tuple(t for t in proposal.transforms if with_ke or t.type != TransformType.KE))
+        for proposal in proposals
+    )
     return tuple(
-        Proposal(
-            number,
-            proposal.protocol,
-            spi,
-            tuple(t for t in proposal.transforms if with_ke or t.type != TransformType.KE),
-        )
-        for number, proposal in enumerate(proposals, 1)
+        Proposal(number, protocol, spi, transforms) for number, (protocol, transforms) in enumerate(counted, 1)
     )
 
 
@@ -152,8 +153,10 @@ def _is_complete(chosen: list[Transform], protocol: ProtocolId) -> bool:
 def _choose_transform(
     offered: tuple[Transform, ...], wanted: tuple[Transform, ...], sent_ke: KeMethod | None
 ) -> Transform | None:
-    if sent_ke is not None and wanted and wanted[0].type == TransformType.KE:
-        wanted = tuple(sorted(wanted, key=lambda transform: transform.id != sent_ke))
+    if wanted and wanted[0].type == TransformType.KE:
+        # Without a KE payload nothing can be exchanged: of a peer that would do without, none is asked for.
+        sent = sent_ke if sent_ke is not None else KeMethod.NONE
+        wanted = tuple(sorted(wanted, key=lambda transform: transform.id != sent))
     for mine in wanted:
         for theirs in offered:
             if theirs.id == mine.id and theirs.key_length_bits == mine.key_length_bits:

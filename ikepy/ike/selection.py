@@ -84,10 +84,12 @@ def candidates_by_address(config: Config, path: Path) -> tuple[ConnectionConfig,
     """The connections whose addresses fit the path, the most specific first, then in the order of the file.
 
     The peer's address goes before ours. A name that is not resolved fits any address, behind all else: it is the
-    identity, not the address, that is proved.
+    identity, not the address, that is proved. A connection of shunts alone is with nobody.
     """
     ranked = [
-        (rank, connection) for connection in config.connections if (rank := _address_rank(connection, path)) is not None
+        (rank, connection)
+        for connection in config.connections
+        if not _is_with_nobody(connection) and (rank := _address_rank(connection, path)) is not None
     ]
     return tuple(connection for _, connection in sorted(ranked, key=lambda pair: pair[0], reverse=True))
 
@@ -169,6 +171,10 @@ def choose_psk(
 def _explain(wording: str, names: Iterable[str]) -> str:
     known = ", ".join(names)
     return f"no connection {wording}" + (f"; looked at {known}" if known else "; none is configured")
+
+
+def _is_with_nobody(connection: ConnectionConfig) -> bool:
+    return bool(connection.children) and all(child.is_shunt for child in connection.children)
 
 
 def _address_rank(connection: ConnectionConfig, path: Path) -> Rank | None:

@@ -64,7 +64,7 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig, packet: Selecto
     offer = make_offer(child, sa.path, spi, with_ke=True, packet=packet)
     ni = sa.entropy.octets(NONCE_OCTETS)
     try:
-        exchange, response = await negotiate(offer, ni)
+        exchange, response = await negotiate(keyed, offer, ni)
     except (IkeError, WireError):
         await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, spi))
         raise
@@ -100,13 +100,16 @@ async def respond(sa: SaView, keyed: Keyed, wish: CreateChildSaRequest) -> Answe
 
 
 async def negotiate(
-    offer: ChildOffer, ni: bytes, first: tuple[Notify, ...] = ()
+    keyed: Keyed, offer: ChildOffer, ni: bytes, first: tuple[Notify, ...] = ()
 ) -> tuple[KeyExchange | None, CreateChildSaResponse]:
     """Ask for a child until the peer is content with our KE; raises RefusedByPeer, GaveUp, WireError.
 
+    The IKE SA's own method, where it is offered, is tried first: many a peer expects no other.
+
     first   what goes before all else: REKEY_SA
     """
-    untried = list(ke_methods(offer.proposals))
+    known = chosen_ke(keyed.proposal)
+    untried = sorted(ke_methods(offer.proposals), key=lambda method: method != known)
     exchange = await MakeKeyExchange(untried.pop(0)) if untried else None
     for _ in range(len(untried) + 1):
         ke = (Ke(exchange.method, exchange.public),) if exchange is not None else ()

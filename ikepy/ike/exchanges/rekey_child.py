@@ -120,7 +120,7 @@ async def _replace(sa: SaView, keyed: Keyed, attempt: Replacement) -> ChildSa | 
     ni = sa.entropy.octets(NONCE_OCTETS)
     rekeys = Notify(NotifyType.REKEY_SA, b"", ProtocolId.ESP, old.spi_in.to_bytes(SPI_OCTETS, "big"))
     try:
-        exchange, response = await negotiate(offer, ni, (rekeys,))
+        exchange, response = await negotiate(keyed, offer, ni, (rekeys,))
     except (IkeError, WireError):
         await ReleaseSpi(SaId(address, ProtocolId.ESP, spi))
         raise
