@@ -157,21 +157,18 @@ def make_child_spec(
         owner=Owner(f"child-{unique_id}"),
         inbound=state(inbound=True),
         outbound=state(inbound=False),
-        policies=make_policies(negotiated, pairs, path, reqid),
+        policies=make_policies(config, pairs, path, reqid),
         routes_wanted=_routes(negotiated) if config.install_routes else (),
     )
 
 
-def make_policies(
-    negotiated: Negotiated, pairs: tuple[Selector, ...], path: Path, reqid: int
-) -> tuple[PolicySpec, ...]:
-    """The policies of a child: out, in, and for tunnels forward, for each pair of prefixes."""
-    out = Template(path.local.address, path.remote.address, negotiated.mode, reqid)
-    into = Template(path.remote.address, path.local.address, negotiated.mode, reqid)
+def make_policies(config: ChildConfig, pairs: tuple[Selector, ...], path: Path, reqid: int) -> tuple[PolicySpec, ...]:
+    """The policies of a child, or of its trap: out, in, and for tunnels forward, for each pair of prefixes."""
+    out = Template(path.local.address, path.remote.address, config.mode, reqid)
+    into = Template(path.remote.address, path.local.address, config.mode, reqid)
     directions = [(Direction.OUT, out), (Direction.IN, into)]
-    if negotiated.mode is Mode.TUNNEL:
+    if config.mode is Mode.TUNNEL:
         directions.append((Direction.FORWARD, into))
-    config = negotiated.config
     return tuple(
         PolicySpec(
             selector if direction is Direction.OUT else selector.reversed(),

@@ -65,6 +65,17 @@ class IkeSnapshot:
     reauth_at: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledPolicy:
+    """A trap or a shunt as status and list-policies show it; `mode` tells which: PASS and DROP are of shunts."""
+
+    name: str
+    connection: str
+    mode: Mode
+    local_ts: tuple[TrafficSelector, ...]
+    remote_ts: tuple[TrafficSelector, ...]
+
+
 # -- published ---------------------------------------------------------------------------------------------------
 
 
