@@ -127,7 +127,6 @@ class Adoption:
                     sa.granting.postpone(WantChild(wanted), SOON)
                 else:
                     sa.child_failed(wanted.name, reason)
-                    sa.host.child_failed(sa, wanted, Cause.FAILED)
             case _:
                 sa.decided(f"{name} failed: {reason}", warning=True)
 
@@ -185,6 +184,7 @@ class Adoption:
         sa = self._sa
         self._enter(child)
         sa.host.publish(ChildSaUp(snapshot_ike(sa), snapshot_child(child, "INSTALLED")))
+        sa.host.child_up(sa, child)
         self._end_if_deleted_ahead(child)
         loser = losing_child(sa.table, child)
         if loser is not None:

@@ -18,11 +18,11 @@ from ikepy.ike.actions import (
 )
 from ikepy.ike.causes import Cause
 from ikepy.ike.drops import DropReason
-from ikepy.ike.events import ChildSaUp, Expire, IkeSaUp, IkeSnapshot, KernelEvent
+from ikepy.ike.events import Acquire, Expire, IkeSnapshot, InstalledPolicy, KernelEvent
 from ikepy.ike.hosting import NO_SPI, Hosting
 from ikepy.ike.phases import Closed, Established
 from ikepy.ike.sa import IkeSa
-from ikepy.ike.snapshot import snapshot_child, snapshot_ike
+from ikepy.ike.snapshot import snapshot_ike
 from ikepy.ike.wishes import WantChildDeleted, WantChildRekeyed, WantLiveness, WantRekeyed
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import HEADER_OCTETS, IkeHeader, parse_header
@@ -53,18 +53,23 @@ class Endpoint(Hosting):
             sa = self._by_id.get(unique_id)
             if sa is not None:
                 sa.handle_timeout()
+        self._keeping.handle_timeout()
         return self._take_actions()
 
     def next_timeout(self) -> float | None:
         """The instant at which handle_timeout() is wanted next, None where nothing waits."""
-        return self._alarms.next()
+        instants = (self._alarms.next(), self._keeping.next_timeout())
+        return min((at for at in instants if at is not None), default=None)
 
     def complete(self, ticket: Ticket, outcome: Outcome, now: float) -> list[Action]:
         """Take the outcome of a performed effect; of a conversation that is gone, what was done is undone."""
         self.now = now
         effect, sa, conversation = self._tickets.pop(ticket)
-        if sa is not None and conversation is not None and conversation.ticket == ticket:
-            sa.resume(conversation, outcome)
+        if conversation is not None and conversation.ticket == ticket:
+            if sa is not None:
+                sa.resume(conversation, outcome)
+            else:
+                self._keeping.resume(conversation, outcome)
         elif isinstance(outcome, Done):
             undo = effect.undo(outcome.reply)
             if undo is not None and sa is not None:
@@ -82,8 +87,16 @@ class Endpoint(Hosting):
                     for child in tuple(sa.table.children.values()):
                         if name in (child.spec.inbound.id, child.spec.outbound.id):
                             sa.upkeep.expired(child, hard=hard)
+            case Acquire():
+                self._keeping.keeper.acquired(event)
             case _:
                 self.observer.decided(NO_SPI, NO_SPI, f"the kernel tells of {type(event).__name__}")
+        return self._take_actions()
+
+    def start(self, now: float) -> list[Action]:
+        """Do what start_action says: children up, traps and shunts into the kernel; and keep it so until shutdown()."""
+        self.now = now
+        self._keeping.keeper.start()
         return self._take_actions()
 
     def initiate(self, connection: str, child: str | None, now: float) -> list[Action]:
@@ -96,12 +109,33 @@ class Endpoint(Hosting):
         if config is None:
             raise KeyError(f"no connection {connection!r}")
         children = config.children if child is None else (_child(config, child),)
-        sa = self._live(connection)
-        if sa is None:
-            self.begin_connection(config, children)
-        else:
-            self._add_children(sa, children)
+        self.bring_up(config, tuple(child for child in children if not child.is_shunt))
         return self._take_actions()
+
+    def install(self, connection: str, child: str, now: float) -> list[Action]:
+        """Put the trap or shunt of a child into the kernel.
+
+        Raises KeyError where the configuration has no such child, PeerUnknown where its peer's address is not known.
+        """
+        self.now = now
+        self._keeping.keeper.install(connection, child)
+        return self._take_actions()
+
+    def uninstall(self, connection: str, child: str, now: float) -> list[Action]:
+        """Take the trap or shunt of a child out of the kernel; raises KeyError where there is none."""
+        self.now = now
+        self._keeping.keeper.uninstall(connection, child)
+        return self._take_actions()
+
+    def forget(self, connection: str, child: str | None, now: float) -> tuple[bool, list[Action]]:
+        """Want a child, or with None all of a connection, up no more; whether a try was waiting."""
+        self.now = now
+        found = self._keeping.keeper.forget(connection, child)
+        return found, self._take_actions()
+
+    def policies(self) -> tuple[InstalledPolicy, ...]:
+        """The traps and shunts that are in the kernel."""
+        return self._keeping.keeper.policies()
 
     def terminate(
         self, now: float, *, ike_ids: tuple[int, ...] = (), child_ids: tuple[int, ...] = (), reason: str = "terminated"
@@ -139,6 +173,7 @@ class Endpoint(Hosting):
     def shutdown(self, now: float) -> list[Action]:
         """End all IKE SAs with a delete; `is_idle` says when the last is gone."""
         self.now = now
+        self._keeping.keeper.stop()
         for sa in tuple(self._by_id.values()):
             sa.terminate("the daemon ends", Cause.SHUTDOWN)
         return self._take_actions()
@@ -164,8 +199,9 @@ class Endpoint(Hosting):
         return sa.unique_id if sa is not None else None
 
     def replace_config(self, config: Config) -> None:
-        """Use another configuration for new IKE SAs."""
+        """Use another configuration for new IKE SAs, and keep what that one wants."""
         self.config = config
+        self._keeping.keeper.replace_config(config)
 
     def snapshot(self, now: float) -> tuple[IkeSnapshot, ...]:
         """All IKE SAs that are not over, oldest first."""
@@ -233,24 +269,6 @@ class Endpoint(Hosting):
             if since is None or self.now - since >= PROBE_INTERVAL:
                 self._probed[sa.unique_id] = self.now
                 sa.wish(WantLiveness(ask=True))
-
-    def _live(self, connection: str) -> IkeSa | None:
-        """The newest IKE SA of the connection that is up, or that we are bringing up."""
-        for sa in reversed(self._by_id.values()):
-            is_ours = sa.is_initiator or isinstance(sa.phase, Established)
-            if sa.connection.name == connection and is_ours and not sa.is_closing:
-                return sa
-        return None
-
-    def _add_children(self, sa: IkeSa, children: tuple[ChildConfig, ...]) -> None:
-        for child in children:
-            present = next((made for made in sa.children.values() if made.name == child.name), None)
-            if present is None:
-                sa.wish_child(child)
-            else:
-                self.publish(ChildSaUp(snapshot_ike(sa), snapshot_child(present, "INSTALLED")))
-        if not children:
-            self.publish(IkeSaUp(snapshot_ike(sa)))
 
     def _take_actions(self) -> list[Action]:
         actions, self._actions = self._actions, []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ikepy.config.model import ChildConfig, Config, ConnectionConfig
+from ikepy.config.model import Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Datagram, Path, Ticket
 from ikepy.ike.causes import Cause
@@ -88,7 +88,10 @@ class Host(Protocol):
     def child_ended(self, sa: IkeSa, child: ChildSa, cause: Cause) -> None:
         """A child that was in use is gone, and nothing has come in its place."""
 
-    def child_failed(self, sa: IkeSa, child: ChildConfig, cause: Cause) -> None:
+    def child_up(self, sa: IkeSa, child: ChildSa) -> None:
+        """A child is up that has come in no other's place."""
+
+    def child_failed(self, sa: IkeSa, child: str) -> None:
         """A child came to nothing while the IKE SA lives on."""
 
     def ended(self, sa: IkeSa, cause: Cause) -> None:

@@ -21,13 +21,15 @@ from ikepy.ike.doorman import Doorman
 from ikepy.ike.drops import DropReason
 from ikepy.ike.duplicates import losing_ike_sa
 from ikepy.ike.effects import Effect
-from ikepy.ike.events import Event
+from ikepy.ike.events import ChildSaUp, Event, IkeSaUp
+from ikepy.ike.keeping import Keeping
 from ikepy.ike.observer import Observer
 from ikepy.ike.phases import Closed, Established
 from ikepy.ike.reauthentication import Reauthentication
 from ikepy.ike.reqids import Reqids
 from ikepy.ike.sa import LINGER, IkeSa
 from ikepy.ike.selection import candidates_by_address
+from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName, Timers
 from ikepy.ipsec import Selector
 from ikepy.wire.header import IkeHeader
@@ -60,6 +62,7 @@ class Hosting:
         self._lingering: deque[IkeSa] = deque()
         self._doorman = Doorman(self)
         self._reauthentication = Reauthentication(self)
+        self._keeping = Keeping(self)
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send a datagram."""
@@ -159,13 +162,21 @@ class Hosting:
 
     def child_ended(self, sa: IkeSa, child: ChildSa, cause: Cause) -> None:
         """A child that was in use is gone, and nothing has come in its place."""
+        self._keeping.keeper.child_ended(sa.connection.name, child.name, cause)
 
-    def child_failed(self, sa: IkeSa, child: ChildConfig, cause: Cause) -> None:
+    def child_up(self, sa: IkeSa, child: ChildSa) -> None:
+        """A child is up that has come in no other's place."""
+        self._keeping.keeper.child_up(sa.connection.name, child.name)
+
+    def child_failed(self, sa: IkeSa, child: str) -> None:
         """A child came to nothing while the IKE SA lives on."""
+        self._keeping.keeper.attempt_failed(sa.connection.name, child, Cause.FAILED)
 
     def ended(self, sa: IkeSa, cause: Cause) -> None:
         """The SA is over, or came to nothing."""
         self._reauthentication.ended(sa)
+        if sa.is_announced or sa.is_initiator:
+            self._keeping.keeper.attempt_failed(sa.connection.name, None, cause)
 
     def linger(self, sa: IkeSa) -> None:
         """The SA is over, and answers repeats of its last request for a while; of too many the oldest goes."""
@@ -205,6 +216,29 @@ class Hosting:
     ) -> None:
         """Begin an IKE SA with these children; `packet` is the packet that asks for the first."""
         self.prepare(connection).begin(children, packet)
+
+    def bring_up(
+        self, connection: ConnectionConfig, children: tuple[ChildConfig, ...], packet: Selector | None = None
+    ) -> None:
+        """Bring up children on the connection's IKE SA, or on one that is begun; `packet` asks for the first."""
+        sa = next((sa for sa in self.live(connection.name) if sa.is_initiator or sa.is_announced), None)
+        if sa is None:
+            self.begin_connection(connection, children, packet)
+            return
+        for child in children:
+            present = sa.table.named(child.name)
+            if present is None:
+                sa.wish_child(child, packet)
+            else:
+                self.publish(ChildSaUp(snapshot_ike(sa), snapshot_child(present, "INSTALLED")))
+        if not children:
+            self.publish(IkeSaUp(snapshot_ike(sa)))
+
+    def live(self, connection: str) -> tuple[IkeSa, ...]:
+        """The connection's IKE SAs that are up or coming up, newest first."""
+        return tuple(
+            sa for sa in reversed(self._by_id.values()) if sa.connection.name == connection and not sa.is_closing
+        )
 
     def draw_spi(self) -> bytes:
         """An IKE SPI that none of ours has (RFC 7296 §2.6)."""

@@ -35,9 +35,17 @@ class KeeperTimer:
 class KeeperHost(Protocol):
     """The endpoint, to its keeper."""
 
-    config: Config
-    entropy: Entropy
-    now: float
+    @property
+    def config(self) -> Config:
+        """The configuration in force."""
+
+    @property
+    def entropy(self) -> Entropy:
+        """Randomness."""
+
+    @property
+    def now(self) -> float:
+        """The instant of the present input."""
 
     def initiate(self, connection: str, child: str, packet: Selector | None) -> None:
         """Begin the connection, or add the child to its IKE SA; nothing where the child is under way or up.

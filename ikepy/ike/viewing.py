@@ -223,6 +223,8 @@ class Viewing:
     def child_failed(self, child: str | None, reason: str) -> None:
         """Publish that a child came to nothing while the IKE SA lives on."""
         self.host.publish(AttemptFailed(self._connection.name, child, self.unique_id, reason))
+        if child is not None:
+            self.host.child_failed(self, child)  # type: ignore[arg-type]
 
     def heard_by_children(self, idle: float) -> None:
         """A packet came in by a child that long ago."""
