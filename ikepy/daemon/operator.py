@@ -2,7 +2,7 @@
 
 Rule 1: a wait is ended by an event, by the SA's disappearance, or by its time; it holds nothing up meanwhile.
 Rule 2: listeners have bounded queues (api.Subscription).
-Not here: the control socket (control/), what is started by itself (starter.py).
+Not here: the control socket (control/), what is started by itself (ike/keeper.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A daemon from its start to its end.
 
-Start: instance lock, kernel, sockets, Endpoint, control socket, children with start_action = start.
+Start: instance lock, kernel, sockets, Endpoint, control socket, then what start_action says of each child.
 End (SIGTERM, SIGINT): a DELETE to every peer, a short wait for their answers, then all that is ours out of the kernel;
 within 5 seconds whatever peers and kernel do. A second signal cuts the waiting short.
 Not here: reading the configuration (config/), the command line (cli/).
@@ -29,7 +29,6 @@ from ikepy.daemon.errors import StartupError
 from ikepy.daemon.instance import CONTROL_SOCKET, held, request_ids_held
 from ikepy.daemon.operator import Operator, Publisher
 from ikepy.daemon.performer import Performer
-from ikepy.daemon.starter import start_children
 from ikepy.daemon.udp import open_sockets
 from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.errors import KernelRefused
@@ -185,20 +184,22 @@ class _Daemon:
                     nursery.start_soon(self._performer.serve_kernel, driver.complete)
                     nursery.start_soon(self._pass_kernel_events, driver)
                     operator = Operator(self._config, driver, self._kernel, self._publisher, self._clock)
-                    await self._serve(operator, stop, task_status)
+                    await self._serve(operator, driver, stop, task_status)
                     await self._say_goodbye(driver, stop)
                     nursery.cancel_scope.cancel()
             finally:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + CLEANING_SECONDS):
                     await self._kernel.remove_everything()
 
-    async def _serve(self, operator: Operator, stop: Stop, task_status: trio.TaskStatus[Operator]) -> None:
+    async def _serve(
+        self, operator: Operator, driver: Driver, stop: Stop, task_status: trio.TaskStatus[Operator]
+    ) -> None:
         """Do what operators want until we are told to stop."""
         async with trio.open_nursery() as serving:
             await serving.start(ControlServer(operator).serve, self._control_socket)
             _log.info("ikepy %s is ready; control socket %s", operator.version, self._control_socket)
             task_status.started(operator)
-            serving.start_soon(start_children, operator)
+            driver.feed("the start", self._endpoint.start)
             await stop.asked.wait()
             serving.cancel_scope.cancel()
 
