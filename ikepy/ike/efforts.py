@@ -42,11 +42,6 @@ class Effort:
         self._tries = 0
         self._not_before = host.now
 
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """The children that are wanted and not known to be up."""
-        return tuple(self._wanted)
-
     # -- wanting -------------------------------------------------------------------------------------------------
 
     def want(self, children: Iterable[str]) -> None:
