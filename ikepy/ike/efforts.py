@@ -16,7 +16,7 @@ from ikepy.ike.backoff import LONGEST_WAIT, wait_after
 from ikepy.ike.causes import Cause
 from ikepy.ike.events import AttemptFailed
 from ikepy.ike.keeper_host import KeeperHost, KeeperTimer, Purpose
-from ikepy.ike.wanting import Aim, action_after
+from ikepy.ike.wanting import Aim, action_after, may_be_wanted
 from ikepy.ipsec import Selector
 
 SHORT_LIFE = 10.0
@@ -114,27 +114,30 @@ class Effort:
     def ended(self, child: str, cause: Cause) -> bool:
         """A child was up and has ended; says whether its trap is wanted."""
         lived = self._host.now - self._up_since.pop(child, float("-inf"))
-        config = self.connection.child(child)
         if cause in _WANTED_ENDS:
             self.forget((child,))
-        if config is None or cause in _WANTED_ENDS or self._host.is_up(self.connection.name, child):
-            return False
+        config = self.connection.child(child)
+        aim = action_after(config, cause) if config is not None else Aim.NOTHING
         if lived >= SHORT_LIFE:
-            self._tries, self._not_before = 0, self._host.now
-        if cause is Cause.SUPERSEDED:
+            self._tries = 0
+        self._handed_over.pop(child, None)
+        if config is not None and cause is Cause.SUPERSEDED and may_be_wanted(config):
             # It is made anew, by us or by the peer. Should that come to nothing, that is what it ended of.
             self._handed_over[child] = None
-            return False
-        aim = action_after(config, cause)
-        if aim is Aim.UP:
-            self._wanted[child] = None
-            if lived >= SHORT_LIFE:
-                self._plan()
-            else:
-                self._wait()
+        if aim is Aim.UP and not self._host.is_up(self.connection.name, child):
+            self._want_again(child, lived)
         return aim is Aim.POLICIES
 
     # -- helpers -------------------------------------------------------------------------------------------------
+
+    def _want_again(self, child: str, lived: float) -> None:
+        """A child has ended after so many seconds: it is wanted at once, or after a wait where it was not up for long."""
+        self._wanted[child] = None
+        if lived < SHORT_LIFE:
+            self._wait()
+        else:
+            self._not_before = self._host.now
+            self._plan()
 
     def _is_settled(self, child: str) -> bool:
         name = self.connection.name

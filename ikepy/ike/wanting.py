@@ -60,6 +60,11 @@ def action_after(child: ChildConfig, cause: Cause) -> Aim:
             assert_never(cause)
 
 
+def may_be_wanted(child: ChildConfig) -> bool:
+    """Whether there is a cause after which the child is to come up again by itself."""
+    return any(action_after(child, cause) is Aim.UP for cause in (Cause.PEER_CLOSED, Cause.PEER_DEAD))
+
+
 def children_of(config: Config) -> dict[tuple[str, str], Named]:
     """All children by the names of their connection and their own."""
     return {

@@ -364,6 +364,16 @@ def test_a_child_whose_successor_came_up_is_not_begun_anew_when_a_later_attempt_
     assert not host.initiated
 
 
+def test_a_child_the_peer_closed_after_it_was_replaced_is_no_hand_over_any_more() -> None:
+    host = up_for(DAY, starting(close_action=CloseAction.NONE))
+    host.keeper.child_ended("site", "net", Cause.SUPERSEDED)
+    host.pass_time(60)
+    host.end_ike("site", Cause.PEER_CLOSED)
+    host.keeper.attempt_failed("site", None, Cause.FAILED)
+    host.pass_time(DAY)
+    assert not host.initiated
+
+
 def test_the_end_of_a_replaced_ike_sa_is_no_failure_of_what_is_under_way() -> None:
     host = started()
     host.keeper.attempt_failed("site", None, Cause.SUPERSEDED)
