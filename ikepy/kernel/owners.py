@@ -4,7 +4,9 @@ In the kernel a policy is unique by selector, direction, mark and interface ID: 
 removes it for all. So the kernel sees one policy for each such key, and this table knows who wants it.
 
 Rule 1: the table is changed by commit() alone, once the kernel did what plan_*() said; a plan that fails leaves it be.
-Rule 2: of several claims to protect, the latest is what the kernel has; when it goes, the one before it is back.
+Rule 2: of several claims to protect, the latest of a child is what the kernel has, and a trap's only where no child's is:
+        a trap that is put in or changed beside its child takes no packets from it. When a claim goes, the one before is
+        back.
 Rule 3: equal selectors of two peers are refused, never a silent theft: the same peer is the same request ID, or the
         same far address (and UDP port, where both say one).
 Rule 4: bypass policies of one key are one policy with the best priority any of them asks for.
@@ -38,11 +40,12 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One owner's wish for one policy."""
+    """One owner's wish for one policy; `has_states` where there are states behind it: a child's, not a trap's."""
 
     owner: Owner
     policy: PolicySpec
     peer: Peer | None
+    has_states: bool = False
 
 
 Claims = tuple[Claim, ...]
@@ -105,12 +108,15 @@ class PolicyTable:
         return tuple(claim.owner for claim in self._claims.get(key_of(policy), ()))
 
     def plan_add(self, owner: Owner, policies: Iterable[PolicySpec], peer: Peer | None = None) -> Plan:
-        """Plan what to install for an owner, the shunts a policy needs before it; raises PolicyTaken."""
+        """Plan what to install for an owner, the shunts a policy needs before it; raises PolicyTaken.
+
+        peer   whom a child's states lead to; None for policies without states
+        """
         planned: dict[PolicyKey, Claims] = {}
         for policy in policies:
             for shunt in shunts_for(policy):
                 self._claim(planned, Claim(owner, shunt, None))
-            self._claim(planned, Claim(owner, policy, peer or _peer_by_template(policy)))
+            self._claim(planned, Claim(owner, policy, peer or _peer_by_template(policy), peer is not None))
         return self._plan(planned)
 
     def plan_remove(self, owner: Owner) -> Plan:
@@ -175,7 +181,7 @@ class PolicyTable:
 def _effective(claims: Claims) -> PolicySpec:
     if all(claim.policy.action is PolicyAction.BYPASS for claim in claims):
         return min((claim.policy for claim in claims), key=lambda policy: policy.priority)
-    return claims[-1].policy
+    return next((claim for claim in reversed(claims) if claim.has_states), claims[-1]).policy
 
 
 def _peer_by_template(policy: PolicySpec) -> Peer | None:

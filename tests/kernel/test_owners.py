@@ -62,6 +62,21 @@ def test_the_same_request_id_is_the_same_peer_wherever_it_moved() -> None:
     assert [after for _, after in plan.replaced] == list(moved)
 
 
+def test_a_trap_put_in_or_changed_beside_its_child_takes_no_packets_from_it() -> None:
+    table = PolicyTable()
+    trap, moved = PLAIN, make_child(1, there="192.0.2.77").policies
+    commit(table, B, PLAIN, Peer(ip_address("192.0.2.2")))
+    commit(table, A, trap)
+    plan = table.plan_add(A, moved)
+    assert (plan.added, plan.replaced, plan.deleted) == ((), (), ())
+    table.commit(plan)
+    assert table.policies == PLAIN
+    plan = table.plan_remove(B)
+    assert [after for _, after in plan.replaced] == list(reversed(moved))
+    table.commit(plan)
+    assert set(table.policies) == set(moved)
+
+
 @pytest.mark.parametrize(("one", "other", "same"), [(None, 4500, True), (4500, 4500, True), (4500, 4501, False)])
 def test_peers_of_one_address_differ_by_ports_that_are_known(one: int | None, other: int | None, same: bool) -> None:
     address = ip_address("192.0.2.2")
