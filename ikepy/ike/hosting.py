@@ -154,7 +154,8 @@ class Hosting:
         known = sa.authenticated
         if known is None or sa.connection.unique is Unique.NEVER:
             return
-        found = losing_ike_sa(sa, self.earlier(sa.unique_id, known.local_id, known.remote_id))
+        others = self.earlier(sa.unique_id, known.local_id, known.remote_id)
+        found = losing_ike_sa(sa, tuple(other for other in others if not self._reauthentication.is_of(sa, other)))
         if found is not None:
             ours, theirs = found
             ours.decided("both sides began an IKE SA at once: the peer's stays, ours goes")

@@ -43,6 +43,10 @@ class Reauthentication:
             self._reborn[old.unique_id] = children
             old.terminate("reauthentication", Cause.SUPERSEDED)
 
+    def is_of(self, new: IkeSa, old: IkeSa) -> bool:
+        """Whether one was begun by us to take the other's place."""
+        return self._old_of.get(new.unique_id) is old
+
     def hand_over(self, old: IkeSa, new: IkeSa) -> None:
         """Have an established IKE SA take over what another with the same peer has and wants, and end the other."""
         self._old_of[new.unique_id] = old

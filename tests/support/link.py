@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, field
 
 from ikepy.ike.actions import Datagram, Path
+from ikepy.ipsec import IpAddress
 
 
 @dataclass
@@ -18,6 +19,7 @@ class Link:
 
     loss, duplication  chances of each datagram, 0..1
     delay, jitter      seconds; jitter above the spacing of datagrams reorders them
+    deaf               the address of a host that is not there at present
     """
 
     seed: int = 0
@@ -27,6 +29,7 @@ class Link:
     jitter: float = 0.0
     log: list[str] = field(default_factory=list)
     sent: list[Datagram] = field(default_factory=list)
+    deaf: IpAddress | None = None
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -36,7 +39,10 @@ class Link:
     def send(self, datagram: Datagram, now: float) -> None:
         """Take a datagram as its sender sends it; it arrives with its path turned round, or never."""
         self.sent.append(datagram)
-        if self._random.random() < self.loss:
+        if self._random.random() < self.loss or self.deaf in (
+            datagram.path.local.address,
+            datagram.path.remote.address,
+        ):
             self.log.append(f"{now:.3f} lost {_worded(datagram)}")
             return
         copies = 2 if self._random.random() < self.duplication else 1
@@ -53,6 +59,10 @@ class Link:
     def pop(self) -> Datagram:
         """The next datagram to arrive."""
         return heapq.heappop(self._in_flight)[2]
+
+    def calm(self) -> None:
+        """Be a good line from now on."""
+        self.loss = self.duplication = self.jitter = 0.0
 
     def clear(self) -> None:
         """Lose all that is in flight."""

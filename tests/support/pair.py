@@ -10,6 +10,7 @@ Not here: what an endpoint asks for (world.py), what the line does (link.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -28,13 +29,14 @@ from ikepy.config.model import (
     RemoteAuthConfig,
 )
 from ikepy.crypto.secret import Secret
+from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.events import IkeSnapshot
 from ikepy.wire.payloads import Identification
 from ikepy.wire.registry import IdType, ProtocolId
 from ikepy.wire.ts import TrafficSelector
 from tests.support.entropy import SeededEntropy
 from tests.support.link import Link
-from tests.support.world import World
+from tests.support.world import MemoryKernel, World
 
 LEFT, RIGHT = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
 IKE_PROPOSALS = "aes256gcm16-prfsha256-x25519"
@@ -108,6 +110,13 @@ class Side(World):
         """End a child."""
         self.run(self.endpoint.terminate(self.pair.now, child_ids=(unique_id,)), self.pair.now)
 
+    def reboot(self, seed: int) -> None:
+        """Lose everything: IKE SAs, what the kernel has, what was about to be sent."""
+        self.entropy = SeededEntropy(seed)
+        self.kernel = MemoryKernel(self.entropy)
+        self.endpoint = Endpoint(self.config, self.entropy, self.recorder)
+        self.outbox.clear()
+
     @property
     def sas(self) -> tuple[IkeSnapshot, ...]:
         """All IKE SAs."""
@@ -130,6 +139,7 @@ class Pair:
 
     def __init__(self, left: Side, right: Side, link: Link) -> None:
         self.left, self.right, self.link, self.now = left, right, link, 1000.0
+        self.watch: Callable[[], None] | None = None
         left.pair = right.pair = self
 
     def run(self, seconds: float = 300.0, *, most_steps: int = 20000) -> None:
@@ -142,6 +152,8 @@ class Pair:
                 return
             self.now = max(self.now, at)
             self.step()
+            if self.watch is not None:
+                self.watch()
         raise AssertionError("the pair does not come to rest:\n" + "\n".join(self.link.log[-40:]))
 
     def step(self) -> None:

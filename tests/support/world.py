@@ -29,7 +29,7 @@ from ikepy.ike.effects import Effect
 from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
-from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, SaId, SaSpec, Spi
+from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, PolicySpec, SaId, SaSpec, Spi
 from tests.support.recorder import Recorder
 
 
@@ -43,6 +43,7 @@ class MemoryKernel:
         self.reserved: set[SaId] = set()
         self.refuse: Exception | None = None
         self.packets: dict[SaId, int] = {}
+        self.policies: dict[Owner, tuple[PolicySpec, ...]] = {}
 
     def allocate(self, effect: effects.AllocateSpi) -> Spi:
         while True:
@@ -192,6 +193,12 @@ class World:
                 return self.kernel.look(effect)
             case effects.RemoveChildSa():
                 return self.kernel.remove(effect)
+            case effects.InstallPolicies(owner, policies):
+                self.kernel.policies[owner] = policies
+                return None
+            case effects.RemovePolicies(owner):
+                self.kernel.policies.pop(owner, None)
+                return None
         raise AssertionError(f"nobody performs {effect}")
 
     def _resolve(self, connection: str) -> tuple[Path, ...]:
