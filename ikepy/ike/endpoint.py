@@ -20,7 +20,7 @@ from ikepy.ike.causes import Cause
 from ikepy.ike.drops import DropReason
 from ikepy.ike.events import Acquire, Expire, IkeSnapshot, InstalledPolicy, KernelEvent
 from ikepy.ike.hosting import NO_SPI, Hosting
-from ikepy.ike.phases import Closed, Established
+from ikepy.ike.phases import Closed, Closing, Established, Rekeyed
 from ikepy.ike.sa import IkeSa
 from ikepy.ike.snapshot import snapshot_ike
 from ikepy.ike.wishes import WantChildDeleted, WantChildRekeyed, WantLiveness, WantRekeyed
@@ -264,7 +264,9 @@ class Endpoint(Hosting):
         """An unprotected notify is anybody's: INVALID_IKE_SPI makes us probe the peer, no more (RFC 7296 §2.21.4)."""
         hint = read_hint(datagram.octets)
         self.drop(datagram, reason, str(hint) if hint is not None else "", header)
-        if hint is NotifyType.INVALID_IKE_SPI and isinstance(sa.phase, Established):
+        if hint is NotifyType.INVALID_IKE_SPI and isinstance(sa.phase, Closing | Rekeyed) and sa.has_repeated:
+            sa.close("the peer has nothing of it any more")  # whoever says so: it was to end
+        elif hint is NotifyType.INVALID_IKE_SPI and isinstance(sa.phase, Established):
             since = self._probed.get(sa.unique_id)
             if since is None or self.now - since >= PROBE_INTERVAL:
                 self._probed[sa.unique_id] = self.now

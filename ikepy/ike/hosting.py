@@ -235,6 +235,10 @@ class Hosting:
         if not children:
             self.publish(IkeSaUp(snapshot_ike(sa)))
 
+    def want(self, connection: ConnectionConfig, children: tuple[str, ...]) -> None:
+        """Bring these children up, and try again where that comes to nothing, as `keyingtries` says."""
+        self._keeping.keeper.want(connection.name, children)
+
     def live(self, connection: str) -> tuple[IkeSa, ...]:
         """The connection's IKE SAs that are up or coming up, newest first."""
         return tuple(

@@ -125,6 +125,12 @@ class Keeper:
         if not self._traps.uninstall((connection, child)):
             raise KeyError(f"child {child!r} of connection {connection} has no trap or shunt installed")
 
+    def want(self, connection: str, children: tuple[str, ...]) -> None:
+        """Want children up that were up, whatever their start_action says; tried until they are, or tries are used up."""
+        effort = self._effort(connection)
+        if effort is not None:
+            effort.want(children)
+
     def forget(self, connection: str, child: str | None = None) -> bool:
         """Want a child, or with None all of a connection, up no more; says whether a try was waiting."""
         effort = self._efforts.get(connection)

@@ -59,8 +59,12 @@ class Reauthentication:
     def settle(self, new: IkeSa) -> None:
         """The new IKE SA has all it wanted: the old one ends."""
         old = self._old_of.pop(new.unique_id, None)
-        if old is not None:
-            old.terminate("reauthenticated", Cause.SUPERSEDED)
+        if old is None:
+            return
+        for unique_id, replaced in self._old_of.items():
+            if replaced is old:  # another that was to come in its place comes in this one's
+                self._old_of[unique_id] = new
+        old.terminate("reauthenticated", Cause.SUPERSEDED)
 
     def succeeded(self, old: IkeSa, new: IkeSa) -> None:
         """One IKE SA has been rekeyed meanwhile: what is to end, or what is to settle, is its successor."""
@@ -79,7 +83,7 @@ class Reauthentication:
             old.agenda.set(TimerName.REAUTHENTICATE, old.now + AGAIN)
         children = self._reborn.pop(sa.unique_id, None)
         if children is not None:
-            self._host.begin_connection(sa.connection, children)
+            self._host.want(sa.connection, tuple(child.name for child in children))
 
     def _make(self, old: IkeSa, children: tuple[ChildConfig, ...]) -> None:
         new = self._host.prepare(old.connection)

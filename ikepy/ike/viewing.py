@@ -129,6 +129,12 @@ class Viewing:
         return not isinstance(self._phase, Closed)
 
     @property
+    def has_repeated(self) -> bool:
+        """Whether our outstanding request was repeated."""
+        outstanding = self.channel.requests.outstanding
+        return outstanding is not None and outstanding.sent > 1
+
+    @property
     def now(self) -> float:
         """The instant of the present input."""
         return self.host.now

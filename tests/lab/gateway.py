@@ -100,6 +100,12 @@ class Gateway:
         answer, _ = self.call("initiate", request)
         assert answer.get("success") == "yes", f"{answer}\n{self.log()}"
 
+    def rekey(self, connection: str, child: str | None = None, *, reauth: bool = False) -> None:
+        """Rekey a child, or without one the IKE SA."""
+        request: Section = {"ike": connection} | ({"child": child} if child is not None else {})
+        answer, _ = self.call("rekey", request | ({"reauth": "yes"} if reauth else {}))
+        assert answer.get("success") == "yes", f"{answer}\n{self.log()}"
+
     def down(self, connection: str) -> None:
         """Take a connection down."""
         self.call("terminate", {"ike": connection, "timeout": "10000"})

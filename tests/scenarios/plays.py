@@ -242,6 +242,15 @@ ONE_STARTS = (
     IMPATIENT[0],
     replace(make_config(left=False, dpd_delay=10.0), retransmission=RetransmissionConfig(tries=4, limit=8.0)),
 )
+UP = make_child(start_action=StartAction.START)
+REAUTHENTICATED, BROKEN = (
+    tuple(replace(c, retransmission=RetransmissionConfig(tries=8)) for c in both((UP,), make_before_break=mbb))
+    for mbb in (True, False)
+)
+LIFETIMES = (
+    REAUTHENTICATED[0],
+    replace(make_config(left=False, children=(UP,), reauth_time=300.0), retransmission=RetransmissionConfig(tries=8)),
+)
 TRAPPED = both((make_child(start_action=StartAction.TRAP, dpd_action=DpdAction.TRAP),))
 LIMITED = both((make_child(rekey_time=40.0, rand_time=15.0),), rekey_time=100.0, rand_time=30.0, over_time=120.0)
 ANY = {"ike_sas": None, "children": None, "lossless": False}
@@ -282,26 +291,22 @@ SCENARIOS: dict[str, Scenario] = {
     "IKE SA and child rekeyed by either, again and again": Scenario(anything(rekey_child, rekey_ike), *PLAIN),
     "everything by either": Scenario(anything(rekey_child, rekey_ike, create, delete_child, delete_ike), *PLAIN, **ANY),
     "IKE SA begun by both at once": Scenario(anything(create, delete_ike), *PLAIN, **ANY),
-    "reauthenticated, make before break": Scenario(alone(reauthenticate, who="left"), *PLAIN, lossless=False),
-    "reauthenticated, break before make": Scenario(
-        alone(reauthenticate, who="left"), *both(make_before_break=False), lossless=False
-    ),
+    "reauthenticated, make before break": Scenario(alone(reauthenticate, who="left"), *REAUTHENTICATED, lossless=False),
+    "reauthenticated, break before make": Scenario(alone(reauthenticate, who="left"), *BROKEN, lossless=False),
     "reauthenticated while the other rekeys": Scenario(
-        anything(reauthenticate, rekey_child, rekey_ike), *PLAIN, lossless=False
+        anything(reauthenticate, rekey_child, rekey_ike), *REAUTHENTICATED, lossless=False
     ),
     "reauthenticated, unique = replace": Scenario(
         alone(reauthenticate, who="left"), *both(unique=Unique.REPLACE), lossless=False
     ),
-    "reauthenticated by AUTH_LIFETIME": Scenario(
-        quiet(800.0), *unlike("reauth_time", 0.0, 300.0), lossless=False, settling=60.0
-    ),
-    "rekeyed in time by both": Scenario(quiet(400.0), *LIMITED, settling=60.0),
-    "liveness on a bad line": Scenario(quiet(300.0), *both(dpd_delay=10.0), settling=60.0),
-    "outage of ten minutes, both start": Scenario(outage(600.0), *IMPATIENT, lossless=False, settling=60.0),
-    "outage of ten minutes, one starts": Scenario(outage(600.0), *ONE_STARTS, lossless=False, settling=60.0),
-    "killed and back, both start": Scenario(reboot("either"), *IMPATIENT, lossless=False, settling=60.0),
-    "killed and back, who starts": Scenario(reboot("left"), *ONE_STARTS, lossless=False, settling=60.0),
-    "killed and back, who answers": Scenario(reboot("right"), *ONE_STARTS, lossless=False, settling=60.0),
+    "reauthenticated by AUTH_LIFETIME": Scenario(quiet(800.0), *LIFETIMES, lossless=False, settling=150.0),
+    "rekeyed in time by both": Scenario(quiet(400.0), *LIMITED, settling=150.0),
+    "liveness on a bad line": Scenario(quiet(300.0), *both(dpd_delay=10.0), settling=150.0),
+    "outage of ten minutes, both start": Scenario(outage(600.0), *IMPATIENT, lossless=False, settling=150.0),
+    "outage of ten minutes, one starts": Scenario(outage(600.0), *ONE_STARTS, lossless=False, settling=150.0),
+    "killed and back, both start": Scenario(reboot("either"), *IMPATIENT, lossless=False, settling=150.0),
+    "killed and back, who starts": Scenario(reboot("left"), *ONE_STARTS, lossless=False, settling=150.0),
+    "killed and back, who answers": Scenario(reboot("right"), *ONE_STARTS, lossless=False, settling=150.0),
     "trapped packets, while children are deleted": Scenario(
         anything(acquire, delete_child, delete_ike), *TRAPPED, **ANY
     ),

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from ikepy.config.model import StartAction
+from ikepy.ike.timers import TimerName
 from tests.scenarios.plays import SCENARIOS, Scenario, pass_time
 from tests.support.copying import copied
 from tests.support.mirror import assert_mirror
@@ -67,7 +68,7 @@ def settle(pair: Pair, seconds: float) -> None:
     """Let it come to rest: on this line for long, then, with timers that go on for ever, to a moment of calm."""
     pass_time(pair, seconds)
     pair.link.calm()
-    for _ in range(200):
+    for _ in range(600):
         if is_calm(pair):
             return
         pass_time(pair, 1.0)
@@ -77,7 +78,14 @@ def settle(pair: Pair, seconds: float) -> None:
 def is_calm(pair: Pair) -> bool:
     """Whether nothing is under way on either side."""
     return pair.link.next_arrival() is None and not any(
-        sa.initiating or sa.responding or sa.pending or sa.table.retiring or sa.table.waiting or sa.held
+        sa.initiating
+        or sa.responding
+        or sa.pending
+        or sa.table.retiring
+        or sa.table.waiting
+        or sa.table.redundant
+        or sa.held
+        or sa.agenda.instant(TimerName.SUPERSEDED)
         for side in (pair.left, pair.right)
         for sa in side.endpoint._by_id.values()
     )

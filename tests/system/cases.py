@@ -22,6 +22,7 @@ class Algorithms:
     libreswan_esp: str
 
 
+PFS = Algorithms("aes256gcm16-prfsha256-x25519", "aes256gcm16-x25519", "aes_gcm256-sha2_256;dh31", "aes_gcm256")
 GCM = Algorithms("aes256gcm16-prfsha256-x25519", "aes256gcm16", "aes_gcm256-sha2_256;dh31", "aes_gcm256")
 CHACHA = Algorithms(
     "chacha20poly1305-prfsha256-ecp256", "chacha20poly1305", "aes_gcm128-sha2_256;dh19", "chacha20_poly1305"
@@ -106,6 +107,7 @@ CASES = (
     Case("transport-v6", 10, CBC, outer=6, transport=True),
     Case("children", 11, children=("net", "more")),
     Case("port", 12, port=5001),
+    Case("psk-pfs", 13, PFS),
 )
 
 
@@ -250,7 +252,7 @@ def _ipsec_connection(case: Case, number: int) -> str:
         f"ike={case.algorithms.libreswan_ike}",
         f"esp={case.algorithms.libreswan_esp}",
         "leftupdown=%disabled",
-        "pfs=no",
+        f"pfs={'yes' if case.algorithms is PFS else 'no'}",
         "auto=ignore",
     ]
     if case.transport:

@@ -1,0 +1,104 @@
+"""Twenty child rekeys and five IKE rekeys by each side, under 500 datagrams a second each way: none is lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from tests.lab.gateway import Gateway, await_true
+from tests.lab.libreswan import Libreswan
+from tests.lab.strongswan import StrongSwan
+from tests.lab.traffic import Traffic, drops
+from tests.system.cases import CASES, Case
+from tests.system.cast import Peer, route_to_us
+from tests.system.conftest import Lab
+from tests.system.test_matrix import of_case
+
+CHILD_REKEYS, IKE_REKEYS = 20, 5
+WITHOUT_KE, WITH_KE = (next(case for case in CASES if case.name == name) for name in ("psk-gcm", "psk-pfs"))
+RETIREMENT = 7.0
+"Seconds until a replaced child's inbound state has gone on both sides."
+SEEN_AGAIN = {"libreswan": {"XfrmInNoStates"}}
+"What is counted though nothing is lost: libreswan sends by its new state before its answer is here; see decision 009."
+
+
+@pytest.mark.parametrize("case", [WITHOUT_KE, WITH_KE], ids=lambda case: case.name)
+@pytest.mark.parametrize("who", ["us", "them"])
+@pytest.mark.parametrize("peer", ["strongswan", "libreswan", "ikepy"])
+def test_no_datagram_is_lost_in_twenty_child_rekeys_and_five_ike_rekeys(
+    lab: Lab, peer: str, who: str, case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, other, at = case.connection(peer), lab.peers[peer], case.addresses(peer)
+    there = lab.namespace(peer)
+    route_to_us(peer, case)
+    (other.up(name, "net") if who == "them" else lab.left.up(name))
+    await_true("both ends have the tunnel", lambda: len(of_case(lab, "left", peer, case)) == 2)
+    before = drops("left"), drops(there)
+    rekey_child, rekey_ike = rekeys(lab.left if who == "us" else other, name)
+    with Traffic("left", at.inner(1), there, at.inner(2)) as traffic:
+        for count in range(CHILD_REKEYS + IKE_REKEYS):
+            is_ike = count % 5 == 4
+            told = snapshot(lab.left, name)
+            (rekey_ike if is_ike else rekey_child)()
+            await_true("it is rekeyed", partial(is_rekeyed, lab.left, name, told, is_ike=is_ike))
+            time.sleep(0.05)
+    try:
+        told = f"{peer}, {who}, {case.name}: {CHILD_REKEYS} child rekeys, {IKE_REKEYS} IKE rekeys, "
+        told += f"{traffic.sent} sent, {tuple(map(len, traffic.lost))} lost"
+        with capsys.disabled():
+            print(f"\n{told}", end="")
+        assert traffic.lost == ((), ()), f"{told}\n{lab.left.log()}"
+        assert not traffic.failures
+        for now, earlier in zip((drops("left"), drops(there)), before, strict=True):
+            more = {reason: now[reason] - earlier.get(reason, 0) for reason in now}
+            more = {reason: by for reason, by in more.items() if by and reason not in SEEN_AGAIN.get(peer, set())}
+            assert not more
+        await_true("one pair is left here", lambda: len(of_case(lab, "left", peer, case)) == 2, RETIREMENT)
+        await_true("one pair is left there", lambda: len(of_case(lab, there, peer, case)) == 2, RETIREMENT)
+    finally:
+        (lab.left if who == "us" else other).down(name)
+        await_true("nothing is left here", lambda: not of_case(lab, "left", peer, case))
+
+
+def rekeys(side: Gateway | Peer, name: str) -> tuple[Callable[[], object], Callable[[], object]]:
+    """How that side is told to rekey the child, and the IKE SA."""
+    if isinstance(side, StrongSwan):
+        return (
+            lambda: side.swanctl("--rekey", "--ike", name, "--child", "net"),
+            lambda: side.swanctl("--rekey", "--ike", name),
+        )
+    if isinstance(side, Libreswan):
+        return (
+            lambda: side.whack("--rekey-ipsec", "--name", name, check=False),
+            lambda: side.whack("--rekey-ike", "--name", name, check=False),
+        )
+    return lambda: side.rekey(name, "net"), lambda: side.rekey(name)
+
+
+def snapshot(left: Gateway, name: str) -> tuple[str, str]:
+    """The IKE SA's initiator SPI, and the SPI we send the child's packets by."""
+    found = tuple(ends_of(left, name))
+    return found[-1] if found else ("", "")
+
+
+def ends_of(left: Gateway, name: str) -> Iterator[tuple[str, str]]:
+    _, seen = left.call("list-sas", {"ike": name}, ("list-sa",))
+    for section in seen:
+        sa = section[name]
+        assert isinstance(sa, dict)
+        if sa["state"] != "ESTABLISHED":
+            continue
+        children = sa["child-sas"]
+        assert isinstance(children, dict)
+        for child in children.values():
+            assert isinstance(child, dict)
+            if child["state"] == "INSTALLED":
+                yield str(sa["initiator-spi"]), str(child["spi-out"])
+
+
+def is_rekeyed(left: Gateway, name: str, before: tuple[str, str], *, is_ike: bool) -> bool:
+    now, at = snapshot(left, name), 0 if is_ike else 1
+    return bool(now[at]) and now[at] != before[at]
