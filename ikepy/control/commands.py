@@ -18,7 +18,7 @@ from ikepy.control.losses import Losses
 from ikepy.control.requests import BadRequest, flag, number, text, wait_seconds
 from ikepy.control.sections import Counted, connection_section, ike_section
 from ikepy.control.status import status_section
-from ikepy.daemon.api import DaemonApi, TerminateWish
+from ikepy.daemon.api import DaemonApi, RekeyWish, TerminateWish
 from ikepy.ike.events import IkeSnapshot
 
 Stream = Callable[[str, Section], Awaitable[None]]
@@ -127,6 +127,22 @@ async def terminate(call: Call) -> Section:
     return section | {"matches": str(outcome.matches), "terminated": str(outcome.terminated)}
 
 
+async def rekey(call: Call) -> Section:
+    """Rekey IKE SAs or children; that it is done is told by events."""
+    wish = RekeyWish(
+        ike=text(call.request, "ike"),
+        ike_id=number(call.request, "ike-id"),
+        child=text(call.request, "child"),
+        child_id=number(call.request, "child-id"),
+        reauth=flag(call.request, "reauth"),
+    )
+    if (wish.ike, wish.ike_id, wish.child, wish.child_id) == (None, None, None, None):
+        raise BadRequest("name what is to be rekeyed: ike, ike-id, child or child-id")
+    matches = call.daemon.rekey(wish)
+    section: Section = {"success": "yes"} if matches else {"success": "no", "errmsg": "no SA fits"}
+    return section | {"matches": str(matches)}
+
+
 async def ikepy_status(call: Call) -> Section:
     """Stream what `ikepy status` shows of IKE SAs; the answer names the connections that have none."""
     sas = call.daemon.snapshot()
@@ -163,6 +179,7 @@ COMMANDS: dict[str, Command] = {
     "get-conns": get_conns,
     "initiate": initiate,
     "terminate": terminate,
+    "rekey": rekey,
     "ikepy-status": ikepy_status,
 }
 """By VICI's names; ikepy's own are `ikepy-*`."""

@@ -99,6 +99,22 @@ class TerminateWish:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RekeyWish:
+    """Which SAs are to be rekeyed; what is None does not narrow the choice, and at least one must be given.
+
+    ike, ike_id      connection's name, IKE SA's unique number: without child or child_id the IKE SA is
+    child, child_id  child's name or unique number: only that child is
+    reauth           both sides of the IKE SA prove anew who they are
+    """
+
+    ike: str | None = None
+    ike_id: int | None = None
+    child: str | None = None
+    child_id: int | None = None
+    reauth: bool = False
+
+
 class DaemonApi(Protocol):
     """A running daemon, seen by its operator."""
 
@@ -138,6 +154,9 @@ class DaemonApi(Protocol):
 
     async def terminate(self, wish: TerminateWish, timeout: float | None) -> TerminateOutcome:
         """End SAs and wait until they are gone; `timeout` as for initiate."""
+
+    def rekey(self, wish: RekeyWish) -> int:
+        """Have SAs rekeyed, without waiting for it; returns how many are meant."""
 
     def subscribe(self) -> AbstractContextManager[Subscription[Event]]:
         """Events from now on, for as long as the context lasts."""

@@ -18,7 +18,7 @@ from importlib.metadata import version as installed_version
 import trio
 
 from ikepy.config.model import Config, ConnectionConfig
-from ikepy.daemon.api import InitiateOutcome, LogLine, Subscription, TerminateOutcome, TerminateWish
+from ikepy.daemon.api import InitiateOutcome, LogLine, RekeyWish, Subscription, TerminateOutcome, TerminateWish
 from ikepy.daemon.clock import Clock
 from ikepy.daemon.driver import Driver
 from ikepy.ike.events import AttemptFailed, ChildSaUp, Event, IkeSaDown, IkeSaUp, IkeSnapshot
@@ -183,6 +183,17 @@ class Operator:
                 return InitiateOutcome(succeeded=True)
             if event is None and not now:
                 return InitiateOutcome(succeeded=False, reason="the IKE SA ended before its children were up")
+
+    # -- rekey ---------------------------------------------------------------------------------------------------
+
+    def rekey(self, wish: RekeyWish) -> int:
+        """Have SAs rekeyed, without waiting for it; returns how many are meant."""
+        meant = self._meant_by(TerminateWish(wish.ike, wish.ike_id, wish.child, wish.child_id))
+        ike_ids = tuple(ike for ike, child in meant if child is None)
+        child_ids = tuple(child for _, child in meant if child is not None)
+        rekey = partial(self._driver.endpoint.rekey, ike_ids=ike_ids, child_ids=child_ids, reauth=wish.reauth)
+        self._driver.feed("rekey", rekey)
+        return len(meant)
 
     # -- terminate -----------------------------------------------------------------------------------------------
 

@@ -264,8 +264,9 @@ class Endpoint(Hosting):
         """An unprotected notify is anybody's: INVALID_IKE_SPI makes us probe the peer, no more (RFC 7296 §2.21.4)."""
         hint = read_hint(datagram.octets)
         self.drop(datagram, reason, str(hint) if hint is not None else "", header)
-        if hint is NotifyType.INVALID_IKE_SPI and isinstance(sa.phase, Closing | Rekeyed) and sa.has_repeated:
-            sa.close("the peer has nothing of it any more")  # whoever says so: it was to end
+        was_to_end = isinstance(sa.phase, Closing | Rekeyed) and sa.has_heard and sa.has_repeated
+        if hint is NotifyType.INVALID_IKE_SPI and was_to_end:
+            sa.close("the peer has nothing of it any more")  # whoever says so
         elif hint is NotifyType.INVALID_IKE_SPI and isinstance(sa.phase, Established):
             since = self._probed.get(sa.unique_id)
             if since is None or self.now - since >= PROBE_INTERVAL:

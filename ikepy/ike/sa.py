@@ -79,7 +79,7 @@ class IkeSa(Viewing):
         self.responding: Conversation | None = None
         self.held: IkeSa | None = None
         self.held_by: IkeSa | None = None
-        self.is_announced = False
+        self.is_announced = self.has_heard = False
         self.deleted_ahead: set[Spi] = set()
         self.created_at = self.heard_at = host.now
         self._answering: Received | None = None
@@ -297,7 +297,7 @@ class IkeSa(Viewing):
 
     def _heard(self, datagram: Datagram) -> None:
         """A message opened: the peer lives, and before it is known we answer where it sent from (§2.23)."""
-        self.heard_at = self.now
+        self.heard_at, self.has_heard = self.now, True
         if isinstance(self._phase, Authenticating) and not self.is_initiator:
             self.channel.path = datagram.path
 

@@ -130,6 +130,19 @@ def anything(*acts: Act) -> Play:
     return play
 
 
+def beside(theirs: Act, *others: Act) -> Play:
+    """The left does the first, and either side one to three of the others, at any time."""
+
+    def play(pair: Pair, rnd: random.Random) -> None:
+        acts = [(one_of(pair, "either", rnd), rnd.choice(others)) for _ in range(rnd.randrange(1, 4))]
+        acts.insert(rnd.randrange(len(acts) + 1), (pair.left, theirs))
+        for side, act in acts:
+            do(pair, side, act, rnd)
+            pair.run(rnd.choice(SOON) * rnd.random())
+
+    return play
+
+
 def outage(seconds: float) -> Play:
     """The line is away, then good again; with it goes whatever was under way."""
 
@@ -294,7 +307,7 @@ SCENARIOS: dict[str, Scenario] = {
     "reauthenticated, make before break": Scenario(alone(reauthenticate, who="left"), *REAUTHENTICATED, lossless=False),
     "reauthenticated, break before make": Scenario(alone(reauthenticate, who="left"), *BROKEN, lossless=False),
     "reauthenticated while the other rekeys": Scenario(
-        anything(reauthenticate, rekey_child, rekey_ike), *REAUTHENTICATED, lossless=False
+        beside(reauthenticate, rekey_child, rekey_ike), *REAUTHENTICATED, lossless=False
     ),
     "reauthenticated, unique = replace": Scenario(
         alone(reauthenticate, who="left"), *both(unique=Unique.REPLACE), lossless=False

@@ -17,7 +17,7 @@ from ikepy.config.algorithms import parse_proposal
 from ikepy.config.identities import parse_identity
 from ikepy.config.model import AuthKind, ChildConfig, Config, ConnectionConfig, LocalAuthConfig, RemoteAuthConfig
 from ikepy.crypto.secret import Secret
-from ikepy.daemon.api import InitiateOutcome, LogLine, Subscription, TerminateOutcome, TerminateWish
+from ikepy.daemon.api import InitiateOutcome, LogLine, RekeyWish, Subscription, TerminateOutcome, TerminateWish
 from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.events import ChildSnapshot, Event, IkeSnapshot
 from ikepy.ipsec import ChildSaSpec, IpAddress, Mode, Owner, SaCounters, SaId, SaSpec, Spi
@@ -134,6 +134,8 @@ class FakeDaemon:
     sas: list[IkeSnapshot] = field(default_factory=list)
     counted: dict[SaId, SaCounters] = field(default_factory=dict)
     initiated: list[tuple[str | None, str | None, float | None]] = field(default_factory=list)
+    rekeyed: list[RekeyWish] = field(default_factory=list)
+    rekey_matches: int = 1
     terminated: list[tuple[TerminateWish, float | None]] = field(default_factory=list)
     initiating: InitiateOutcome = field(default_factory=lambda: InitiateOutcome(succeeded=True))
     terminating: TerminateOutcome = field(default_factory=lambda: TerminateOutcome(1, 1))
@@ -170,6 +172,10 @@ class FakeDaemon:
         self.initiated.append((connection, child, timeout))
         await self._fulfil()
         return self.initiating
+
+    def rekey(self, wish: RekeyWish) -> int:
+        self.rekeyed.append(wish)
+        return self.rekey_matches
 
     async def terminate(self, wish: TerminateWish, timeout: float | None) -> TerminateOutcome:
         self.terminated.append((wish, timeout))
