@@ -265,6 +265,11 @@ class Viewing:
         self.agenda.clear(TimerName.CHILD_SWITCH, heir.unique_id)
         return True
 
+    def is_changing_over(self, old: ChildSa) -> bool:
+        """Whether the change-over from a child is under way."""
+        heir = self.table.latest(old.unique_id)
+        return self.table.has_heir(old) and heir is not None and heir.unique_id in self.table.unannounced
+
     def changed_over(self, old: ChildSa, heir: ChildSa) -> None:
         """Packets go by the heir."""
         self.table.unannounced.discard(heir.unique_id)

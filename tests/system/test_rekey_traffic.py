@@ -44,7 +44,7 @@ def test_no_datagram_is_lost_in_twenty_child_rekeys_and_five_ike_rekeys(
             told = snapshot(lab.left, name)
             (rekey_ike if is_ike else rekey_child)()
             await_true("it is rekeyed", partial(is_rekeyed, lab.left, name, told, is_ike=is_ike))
-            time.sleep(0.05)
+            time.sleep(0.2)
     try:
         told = f"{peer}, {who}, {case.name}: {CHILD_REKEYS} child rekeys, {IKE_REKEYS} IKE rekeys, "
         told += f"{traffic.sent} sent, {tuple(map(len, traffic.lost))} lost"

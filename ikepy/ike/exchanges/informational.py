@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ikepy.ike.child import ChildSa
-from ikepy.ike.effects import Received, RemoveChildSa
+from ikepy.ike.effects import LookAtInbound, Received, RemoveChildSa
 from ikepy.ike.exchanges.change_over import change_over
 from ikepy.ike.exchanges.children import parse_spi
 from ikepy.ike.exchanges.view import Answer, SaView
@@ -52,6 +52,8 @@ async def respond(sa: SaView, request: Received) -> Answer[Informed]:
         heir = sa.heir_waiting_for(child)
         if heir is not None:
             await change_over(sa, child, heir)
+        elif sa.is_changing_over(child):
+            await LookAtInbound(())  # behind the change-over that is under way, in the kernel's queue
     removed = []
     for child in doomed:
         if sa.has_heir(child):

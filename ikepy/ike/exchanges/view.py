@@ -106,6 +106,9 @@ class SaView(Protocol):
     def begin_change_over(self, old: ChildSa, heir: ChildSa) -> bool:
         """We are about to send by the heir; False where that is under way already."""
 
+    def is_changing_over(self, old: ChildSa) -> bool:
+        """Whether the change-over from a child is under way."""
+
     def changed_over(self, old: ChildSa, heir: ChildSa) -> None:
         """Packets go by the heir."""
 
