@@ -13,17 +13,16 @@ import os
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CHECKOUT))
 
 from tests.captures.stories import STORIES, Story
+from tests.lab.capturing import capturing
 from tests.lab.gateway import Gateway, await_true
 from tests.lab.libreswan import Libreswan
-from tests.lab.namespaces import add_addresses, crosses, kill, link, namespaces, sh, spawn, states
+from tests.lab.namespaces import add_addresses, crosses, link, namespaces, sh, states
 from tests.lab.strongswan import StrongSwan
 from tests.support.pcap import read_ike
 from tests.support.recorded import Recording, keys_as_toml
@@ -31,7 +30,6 @@ from tests.system.cases import ikepy_conf
 from tests.system.cast import NAMESPACES, Peer, addresses, issue_certificates, make_peer, route_to_us
 
 CAPTURES = CHECKOUT / "captures"
-FILTER = "udp port 500 or udp port 4500 or ip proto 50 or ip6 proto 50"
 
 
 def main(wanted: list[str]) -> int:
@@ -81,20 +79,6 @@ def cast(story: Story, scratch: Path) -> tuple[Gateway, Peer]:
     left = Gateway("left", scratch / "left")
     left.configure(f'[daemon]\nkeylog = "{scratch}/keylog"\n\n{text}')
     return left, make_peer(story.peer, scratch / "peer", certificates, [story.case])
-
-
-@contextlib.contextmanager
-def capturing(namespace: str, device: str, file: Path) -> Iterator[None]:
-    """Run tcpdump meanwhile."""
-    log = file.with_suffix(".log")
-    command = ["tcpdump", "-i", device, "-s", "0", "-U", "--immediate-mode", "-Z", "root", "-w", str(file), FILTER]
-    process = spawn(["ip", "netns", "exec", namespace, *command], log)
-    await_true("tcpdump listens", lambda: b"listening on" in log.read_bytes())
-    try:
-        yield
-    finally:
-        time.sleep(0.3)
-        kill(process)
 
 
 def play(story: Story, left: Gateway, peer: Peer) -> None:

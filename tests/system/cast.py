@@ -29,14 +29,17 @@ def issue_certificates(directory: Path, chosen: Iterable[tuple[str, Case]]) -> N
                 authorities[ca_kind(case)].issue(case.addresses(peer).identity(side), case.auth)
 
 
-def make_peer(peer: str, directory: Path, certificates: Path, cases: list[Case]) -> Peer:
-    """The one on the right, configured but not started."""
+def make_peer(
+    peer: str, directory: Path, certificates: Path, cases: list[Case], *, namespace: str | None = None
+) -> Peer:
+    """The one on the right, configured but not started; in that namespace, or its usual one."""
+    namespace = namespace or NAMESPACES[peer]
     match peer:
         case "strongswan":
-            return _make_strongswan(directory, certificates, cases)
+            return _make_strongswan(namespace, directory, certificates, cases)
         case "libreswan":
-            return _make_libreswan(directory, certificates, cases)
-    right = Gateway(NAMESPACES["ikepy"], directory)
+            return _make_libreswan(namespace, directory, certificates, cases)
+    right = Gateway(namespace, directory)
     right.configure(ikepy_conf([("ikepy", case) for case in cases], str(certificates), side=2))
     return right
 
@@ -54,7 +57,7 @@ def addresses(peer: str, cases: list[Case], side: int, end: str) -> dict[str, li
     return {end: outer, "lo": inner}
 
 
-def route_to_us(peer: str, case: Case) -> None:
+def route_to_us(peer: str, case: Case, namespace: str | None = None) -> None:
     """Give the peer its route to our networks: in the lab strongSwan and libreswan install none; an ikepy does."""
     if case.transport or peer == "ikepy":
         return
@@ -63,11 +66,11 @@ def route_to_us(peer: str, case: Case) -> None:
     for number in range(len(case.children)):
         via = ["via", at.outer(1)] if case.inner == case.outer else ["via", "inet6", at.outer(1)]
         source = ["src", at.inner(2, number)]
-        sh("ip", family, "-n", NAMESPACES[peer], "route", "replace", at.network(1, number), *via, *source)
+        sh("ip", family, "-n", namespace or NAMESPACES[peer], "route", "replace", at.network(1, number), *via, *source)
 
 
-def _make_strongswan(directory: Path, certificates: Path, cases: list[Case]) -> StrongSwan:
-    swan = StrongSwan(NAMESPACES["strongswan"], directory)
+def _make_strongswan(namespace: str, directory: Path, certificates: Path, cases: list[Case]) -> StrongSwan:
+    swan = StrongSwan(namespace, directory)
     swan.configure(swanctl_conf(cases))
     for path in certificates.iterdir():
         if path.name.startswith("ca-"):
@@ -79,8 +82,8 @@ def _make_strongswan(directory: Path, certificates: Path, cases: list[Case]) -> 
     return swan
 
 
-def _make_libreswan(directory: Path, certificates: Path, cases: list[Case]) -> Libreswan:
-    libre = Libreswan(NAMESPACES["libreswan"], directory)
+def _make_libreswan(namespace: str, directory: Path, certificates: Path, cases: list[Case]) -> Libreswan:
+    libre = Libreswan(namespace, directory)
     libre.configure(
         ipsec_conf(cases), ipsec_secrets(cases), tuple(name for case in cases for name in case.libreswan_connections())
     )
