@@ -90,6 +90,13 @@ class StrongSwan:
             kill(self._process)
             self._process = None
 
+    def kill(self) -> None:
+        """SIGKILL: no word to anybody."""
+        assert self._process is not None
+        os.killpg(self._process.pid, 9)
+        self._process.wait()
+        self._process = None
+
     @property
     def pid(self) -> int:
         """charon's process."""
