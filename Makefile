@@ -1,17 +1,20 @@
-# make demo | test | quick | bench | captures - each makes .venv and installs what it needs.
+# make demo | test | quick | soak | bench | captures - each makes .venv and installs what it needs.
 PY := .venv/bin/python
 LAB := tests/lab/run.sh
 SYSTEM := tests/system tests/kernel tests/daemon
-.PHONY: demo test quick bench captures lint types contracts unit system wheel debian-lab clean
+.PHONY: demo test quick soak bench captures lint types contracts unit scenarios system wheel debian-lab clean
 
 demo: .venv/ready ## two gateways, a tunnel, pings across it
 	@tests/lab/debian.sh demo
 	@$(LAB) $(PY) -m ikepy demo
 
-test: debian-lab lint types contracts unit system wheel ## all that CI runs
+test: debian-lab lint types contracts unit scenarios system wheel ## all that CI runs
 
 quick: .venv/ready lint types contracts ## no lab, under a minute
 	$(PY) -m pytest -q -m "not system and not slow"
+
+soak: .venv/ready ## each scenario 20,000 times over, about an hour on two cores
+	IKEPY_SEEDS=20000 $(PY) -m pytest -q tests/scenarios/test_seeds.py
 
 bench: .venv/ready debian-lab ## CPU of a responder beside charon's, micro-benchmarks
 	@$(LAB) $(PY) tests/bench/run.py
@@ -30,9 +33,12 @@ contracts: .venv/ready
 	.venv/bin/lint-imports --no-cache
 
 unit: .venv/ready
-	$(PY) -m pytest -q -m "not system" --cov --cov-report= --durations=10
+	$(PY) -m pytest -q -m "not system" --ignore=tests/scenarios --cov --cov-report= --durations=10
 	for each in wire crypto ike; do \
 	  .venv/bin/coverage report --include="ikepy/$$each/*" --skip-covered --fail-under=95 || exit 1; done
+
+scenarios: .venv/ready # without coverage: it would take most of the time
+	$(PY) -m pytest -q tests/scenarios
 
 system: .venv/ready debian-lab
 	$(LAB) $(PY) -m pytest -q -m system --durations=15 $(wildcard $(SYSTEM))

@@ -178,7 +178,8 @@ class Upkeep:
             sa.enter(Rekeyed(sa.phase.keyed, sa.phase.authenticated, we_delete=True))
             sa.granting.grant()
         else:
-            sa.terminate("replaced", Cause.SUPERSEDED)
+            # Of one that the peer never used it has nothing: our answer was lost, and then its own successor won.
+            (sa.terminate if sa.has_heard else sa.close)("replaced", Cause.SUPERSEDED)
 
     def end_retired(self, unique_id: int) -> None:
         """What was in flight for a replaced child has come: its inbound state goes."""

@@ -6,7 +6,17 @@ Not here: how they came there (pair.py, tests/scenarios).
 from __future__ import annotations
 
 from ikepy.ike.phases import Closed
+from ikepy.ike.timers import TimerName
 from tests.support.pair import Pair, Side
+
+OF_REST = {
+    TimerName.LIVENESS,
+    TimerName.REKEY,
+    TimerName.REAUTHENTICATE,
+    TimerName.OVERDUE,
+    TimerName.CHILD_REKEY,
+}
+"What an IKE SA may wait for where nothing is under way."
 
 
 def assert_mirror(pair: Pair, *, ike_sas: int | None = 1, children: dict[str, int] | None = None) -> None:
@@ -78,8 +88,9 @@ def _assert_calm(side: Side) -> None:
             table.unannounced,
         )
         assert not any(left_over), [list(each) for each in left_over]
-        of_children = {child for (_, child), _at in sa.agenda._timers.entries() if child}
-        assert of_children <= set(table.children), "a timer of a child that is gone"
+        timers = {key for key, _at in sa.agenda._timers.entries()}
+        assert {name for name, _ in timers} <= OF_REST, f"waits for {[name.value for name, _ in timers]}"
+        assert {child for _, child in timers if child} <= set(table.children), "a timer of a child that is gone"
     of_children = {child.reqid for sa in live for child in sa.table.children.values()}
     of_traps = set(endpoint._keeping.keeper._traps._by_reqid)
     assert set(endpoint.reqids._holders) == of_children | of_traps, "a request ID is held by nobody"

@@ -1,4 +1,5 @@
-"""Packets of a pair: after each step each side sends one by the state its kernel would choose, and the other must take it.
+"""Packets of a pair: after each step each side sends one for each child, by the state its kernel would choose (the newest
+with that request ID), and the other must take it.
 
 A packet is looked at twice, as it leaves and FLIGHT seconds later: both times the far side must have the inbound state
 with that SPI and those keys. So a rekeying that loses a packet, however short the gap, is found.
@@ -27,9 +28,12 @@ class Traffic:
     lost: list[str] = field(default_factory=list)
     _flying: deque[tuple[float, Side, SaSpec]] = field(default_factory=deque)
     _before: dict[int, dict[SaId, SaSpec]] = field(default_factory=dict)
+    _reqids: dict[int, set[int]] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """Send from now on."""
+        """Send from now on, for each child there is."""
+        for side in (self.pair.left, self.pair.right):
+            self._reqids[id(side)] = set(_newest(side))
         self.pair.watch = self.flow
 
     def flow(self) -> None:
@@ -42,13 +46,14 @@ class Traffic:
         for side in (pair.left, pair.right):
             self._before[id(side)] = {name: each for name, each in side.kernel.states.items() if each.inbound}
         for side, other in ((pair.left, pair.right), (pair.right, pair.left)):
-            outbound = [state for state in side.kernel.states.values() if not state.inbound]
-            if not outbound:
-                self.lost.append(f"{now:.3f} {side.address} has nothing to send by")
-                continue
-            self.sent += 1
-            self._arrive(now, other, outbound[-1], self._before[id(other)])
-            self._flying.append((now + FLIGHT, other, outbound[-1]))
+            newest, wanted = _newest(side), self._reqids[id(side)]
+            for reqid in sorted(wanted - set(newest)):
+                self.lost.append(f"{now:.3f} {side.address} has nothing to send by for request ID {reqid}")
+            # A child that is new, in nobody's place, may be sent by before its initiator has the answer: not counted.
+            for state in (newest[reqid] for reqid in sorted(wanted & set(newest))):
+                self.sent += 1
+                self._arrive(now, other, state, self._before[id(other)])
+                self._flying.append((now + FLIGHT, other, state))
 
     def _arrive(self, now: float, side: Side, sent: SaSpec, states: dict[SaId, SaSpec]) -> None:
         taken = states.get(sent.id)
@@ -56,3 +61,8 @@ class Traffic:
             self.lost.append(f"{now:.3f} {side.address} has no state {sent.spi:08x} to receive by")
         else:
             side.kernel.packets[sent.id] = side.kernel.packets.get(sent.id, 0) + 1
+
+
+def _newest(side: Side) -> dict[int, SaSpec]:
+    """What the kernel sends by, for each request ID: the state that came last."""
+    return {state.reqid: state for state in side.kernel.states.values() if not state.inbound}

@@ -108,7 +108,8 @@ class MemoryKernel:
 class World:
     """An endpoint, its address, its kernel, its credentials; each action is performed in order.
 
-    hold   effects this says yes to are kept in `held` until `release()`
+    hold      effects this says yes to are kept in `held` until `release()`
+    resolved  what the peer's name resolves to at present; empty for what remote_addrs say
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class World:
         self.outbox: list[Datagram] = []
         self.hold: Callable[[Effect[Any]], bool] = lambda effect: False
         self.held: list[Perform] = []
+        self.resolved: tuple[IpAddress, ...] = ()
 
     def run(self, actions: list[Action], now: float) -> None:
         """Perform actions, and those that follow from them."""
@@ -204,7 +206,9 @@ class World:
     def _resolve(self, connection: str) -> tuple[Path, ...]:
         config = self.config.connection(connection)
         assert config is not None
-        remote = next((p.single for p in config.remote_addrs if p.single is not None), self.peer)
-        if remote is None:
+        known = self.resolved or tuple(p.single for p in config.remote_addrs if p.single is not None)
+        remotes = known or ((self.peer,) if self.peer is not None else ())
+        if not remotes:
             raise errors.PeerUnknown(f"connection {connection} has no remote_addrs")
-        return (Path(SocketAddress(self.address, self.config.daemon.port), SocketAddress(remote, config.remote_port)),)
+        local = SocketAddress(self.address, self.config.daemon.port)
+        return tuple(Path(local, SocketAddress(remote, config.remote_port)) for remote in remotes)
