@@ -16,7 +16,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from ikepy.ike.actions import Datagram, Path, SocketAddress
-from ikepy.ike.endpoint import MOST_LINGERING
+from ikepy.ike.hosting import MOST_LINGERING
 from ikepy.ike.phases import Authenticating, Closed
 from ikepy.ike.sa import IkeSa
 from ikepy.wire.chain import build_chain
