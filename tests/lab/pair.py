@@ -174,16 +174,15 @@ secrets {{
         sh("ip", "-n", self.spaces[0], "link", "set", self.ends[0], way)
 
     def drop_all(self) -> None:
-        """Drop what comes and goes on the cable, as a provider does whose network is broken."""
-        hooks = " ".join(
-            f"chain {hook} {{ type filter hook {hook} priority 0; {way} {self.ends[0]} drop; }}"
-            for hook, way in (("input", "iifname"), ("output", "oifname"))
-        )
-        sh("ip", "netns", "exec", self.spaces[0], "nft", f"table inet lab {{ {hooks} }}")
+        """Lose what arrives by the cable on either side, as when a provider's network is broken: the sender is not told."""
+        for space, end in zip(self.spaces, self.ends, strict=True):
+            chain = f"chain lost {{ type filter hook prerouting priority -300; iifname {end} drop; }}"
+            sh("ip", "netns", "exec", space, "nft", f"table inet lab {{ {chain}; }}")
 
     def drop_nothing(self) -> None:
         """Let all through again."""
-        sh("ip", "netns", "exec", self.spaces[0], "nft", "delete table inet lab")
+        for space in self.spaces:
+            sh("ip", "netns", "exec", space, "nft", "delete table inet lab")
 
     # -- looking -------------------------------------------------------------------------------------------------
 

@@ -16,8 +16,11 @@ from tests.system.cast import NAMESPACES, Peer, addresses, issue_certificates, m
 PEERS = ("strongswan", "libreswan", "ikepy")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    if "soak" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
     for item in items:
         if here in item.path.parents:
             item.add_marker("system")
