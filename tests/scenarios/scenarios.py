@@ -80,7 +80,7 @@ def both(
 
 
 def with_ke(*texts: str) -> tuple[ChildConfig, ...]:
-    return tuple(make_child(esp_proposals=parse_proposals((text,), ProtocolId.ESP)) for text in texts)
+    return (make_child(esp_proposals=parse_proposals(texts, ProtocolId.ESP)),)
 
 
 def unlike(option: str, left: object, right: object) -> tuple[Config, Config]:
@@ -88,14 +88,14 @@ def unlike(option: str, left: object, right: object) -> tuple[Config, Config]:
     return both(**{option: left})[0], both(**{option: right})[1]
 
 
-IKE_METHODS = (
-    parse_proposals(("aes256gcm16-prfsha256-x25519-ecp256",), ProtocolId.IKE),
-    parse_proposals(("aes256gcm16-prfsha256-ecp256-x25519",), ProtocolId.IKE),
-)
-ESP_METHODS = with_ke("aes256gcm16-x25519-ecp256", "aes256gcm16-ecp256-x25519")
+IKE_METHODS = ("aes256gcm16-prfsha256-x25519", "aes128gcm16-prfsha256-ecp256")
+ESP_METHODS = ("aes256gcm16-ecp256", "aes128gcm16-ecp384")
+"Each side has the other's second choice first, so each is told INVALID_KE_PAYLOAD."
 KE, PLAIN = both(with_ke("aes256gcm16-x25519")), both()
-INVALID_KE = both(ESP_METHODS[:1])[0], both(ESP_METHODS[1:])[1]
-INVALID_IKE_KE = unlike("proposals", *IKE_METHODS)
+INVALID_KE = both(with_ke(*ESP_METHODS))[0], both(with_ke(*reversed(ESP_METHODS)))[1]
+INVALID_IKE_KE = unlike(
+    "proposals", *(parse_proposals(texts, ProtocolId.IKE) for texts in (IKE_METHODS, tuple(reversed(IKE_METHODS))))
+)
 STARTED = both((make_child(start_action=StartAction.START),), dpd_delay=20.0)
 IMPATIENT = tuple(replace(config, retransmission=RetransmissionConfig(tries=4, limit=8.0)) for config in STARTED)
 ONE_STARTS = (
