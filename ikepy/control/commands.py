@@ -14,12 +14,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ikepy.control.codec import Section
+from ikepy.control.conns import connection_section, policy_section
 from ikepy.control.losses import Losses
 from ikepy.control.requests import BadRequest, flag, number, text, wait_seconds
-from ikepy.control.sections import Counted, connection_section, ike_section
+from ikepy.control.sections import Counted, ike_section
 from ikepy.control.status import status_section
-from ikepy.daemon.api import DaemonApi, RekeyWish, TerminateWish
-from ikepy.ike.events import IkeSnapshot
+from ikepy.daemon.api import DaemonApi, InitiateOutcome, InstallOutcome, RekeyWish, TerminateWish
+from ikepy.ike.events import ChildSnapshot, IkeSnapshot
+from ikepy.ipsec import Mode
 
 Stream = Callable[[str, Section], Awaitable[None]]
 """Sends an event to the client that asked, if it has registered for it."""
@@ -80,7 +82,7 @@ async def list_sas(call: Call) -> Section:
         meant = tuple(c for c in sa.children if child in (None, c.name) and child_id in (None, c.unique_id))
         if (child, child_id) != (None, None) and not meant:
             continue
-        counted = await count(call.daemon, sa)
+        counted = await count(call.daemon, sa.children)
         section = ike_section(sa, meant, call.daemon.now(), counted, time.time())
         await call.stream("list-sa", {sa.connection: section})
     return {}
@@ -107,7 +109,7 @@ async def initiate(call: Call) -> Section:
     if ike is None and child is None:
         raise BadRequest("name a connection (ike) or a child")
     outcome = await call.daemon.initiate(ike, child, wait_seconds(call.request))
-    return {"success": "yes"} if outcome.succeeded else {"success": "no", "errmsg": outcome.reason}
+    return _outcome(outcome)
 
 
 async def terminate(call: Call) -> Section:
@@ -122,13 +124,13 @@ async def terminate(call: Call) -> Section:
     if (wish.ike, wish.ike_id, wish.child, wish.child_id) == (None, None, None, None):
         raise BadRequest("name what is to end: ike, ike-id, child or child-id")
     outcome = await call.daemon.terminate(wish, wait_seconds(call.request))
-    done = 0 < outcome.matches == outcome.terminated
+    done = 0 < outcome.matches == outcome.terminated or outcome.given_up
     section: Section = {"success": "yes"} if done else {"success": "no", "errmsg": outcome.reason}
     return section | {"matches": str(outcome.matches), "terminated": str(outcome.terminated)}
 
 
 async def rekey(call: Call) -> Section:
-    """Rekey IKE SAs or children; that it is done is told by events."""
+    """Rekey IKE SAs or children; whether it came to that is waited for where `timeout` is given."""
     wish = RekeyWish(
         ike=text(call.request, "ike"),
         ike_id=number(call.request, "ike-id"),
@@ -138,17 +140,50 @@ async def rekey(call: Call) -> Section:
     )
     if (wish.ike, wish.ike_id, wish.child, wish.child_id) == (None, None, None, None):
         raise BadRequest("name what is to be rekeyed: ike, ike-id, child or child-id")
-    matches = call.daemon.rekey(wish)
-    section: Section = {"success": "yes"} if matches else {"success": "no", "errmsg": "no SA fits"}
-    return section | {"matches": str(matches)}
+    if wish.reauth and (wish.child, wish.child_id) != (None, None):
+        raise BadRequest("reauth is of IKE SAs: leave child and child-id out")
+    # charon does not wait; a client that names a timeout has it waited for.
+    timeout = wait_seconds(call.request) if "timeout" in call.request else 0.0
+    outcome = await call.daemon.rekey(wish, timeout)
+    section: Section = {"success": "no" if outcome.reason else "yes", "matches": str(outcome.matches)}
+    return section | ({"errmsg": outcome.reason} if outcome.reason else {})
+
+
+async def list_policies(call: Call) -> Section:
+    """Stream the traps and shunts that are in the kernel: those of the kinds that are asked for, or all."""
+    ike, child = text(call.request, "ike"), text(call.request, "child")
+    asked = {kind for kind in ("trap", "pass", "drop") if flag(call.request, kind)}
+    for policy in call.daemon.policies():
+        kind = policy.mode.value if policy.mode in {Mode.PASS, Mode.DROP} else "trap"
+        if ike in {None, policy.connection} and child in {None, policy.name} and (not asked or kind in asked):
+            await call.stream("list-policy", policy_section(policy))
+    return {}
+
+
+async def install(call: Call) -> Section:
+    """Put the trap or shunt of a child into the kernel."""
+    child = text(call.request, "child")
+    if child is None:
+        raise BadRequest("name the child whose trap or shunt is to be installed")
+    return _outcome(await call.daemon.install(text(call.request, "ike"), child))
+
+
+async def uninstall(call: Call) -> Section:
+    """Take the trap or shunt of a child out of the kernel."""
+    child = text(call.request, "child")
+    if child is None:
+        raise BadRequest("name the child whose trap or shunt is to be uninstalled")
+    return _outcome(await call.daemon.uninstall(text(call.request, "ike"), child))
 
 
 async def ikepy_status(call: Call) -> Section:
     """Stream what `ikepy status` shows of IKE SAs; the answer names the connections that have none."""
     sas = call.daemon.snapshot()
     for sa in sas:
-        section = status_section(sa, call.daemon.now(), await count(call.daemon, sa))
+        section = status_section(sa, call.daemon.now(), await count(call.daemon, sa.children))
         await call.stream("ikepy-sa", {sa.connection: section})
+    for policy in call.daemon.policies():
+        await call.stream("ikepy-policy", policy_section(policy))
     up = {sa.connection for sa in sas}
     return {
         "pid": str(call.daemon.pid),
@@ -159,14 +194,14 @@ async def ikepy_status(call: Call) -> Section:
     }
 
 
-async def count(daemon: DaemonApi, sa: IkeSnapshot) -> dict[int, Counted]:
-    """What the kernel counted of each child of an IKE SA, by the child's unique number."""
+async def count(daemon: DaemonApi, children: tuple[ChildSnapshot, ...]) -> dict[int, Counted]:
+    """What the kernel counted of each of these children, by the child's unique number."""
     return {
         child.unique_id: (
             await daemon.counters(child.spec.inbound.id),
             await daemon.counters(child.spec.outbound.id),
         )
-        for child in sa.children
+        for child in children
         if child.spec is not None
     }
 
@@ -180,9 +215,16 @@ COMMANDS: dict[str, Command] = {
     "initiate": initiate,
     "terminate": terminate,
     "rekey": rekey,
+    "list-policies": list_policies,
+    "install": install,
+    "uninstall": uninstall,
     "ikepy-status": ikepy_status,
 }
 """By VICI's names; ikepy's own are `ikepy-*`."""
+
+
+def _outcome(outcome: InitiateOutcome | InstallOutcome) -> Section:
+    return {"success": "yes"} if outcome.succeeded else {"success": "no", "errmsg": outcome.reason}
 
 
 def _is_half_open(sa: IkeSnapshot) -> bool:

@@ -1,6 +1,7 @@
 """Which lines of the log a client is told while its command runs (`control-log`), and how log lines look in VICI.
 
 Rule 1: of other peers' IKE SAs the client hears nothing: a line belongs to an IKE SA by the SPI it begins with.
+Rule 2: an IKE SA that has come in the place of one that is meant is meant as well.
 Not here: wording (trace/log.py), sending (session.py).
 """
 
@@ -76,20 +77,29 @@ def level_of(line: LogLine) -> int:
 
 def _concern(daemon: DaemonApi, command: str, request: Section) -> tuple[frozenset[str], Callable[[IkeSnapshot], bool]]:
     """The connections a request is about, and which IKE SAs."""
-    ike, child = text(request, "ike"), text(request, "child")
     if command == "initiate":
+        ike, child = text(request, "ike"), text(request, "child")
         wanted = [c for c in daemon.config.connections if ike == c.name or (ike is None and c.child(child or ""))]
         names = frozenset(connection.name for connection in wanted)
         return names, lambda sa: sa.connection in names
-    ike_id, child_id = number(request, "ike-id"), number(request, "child-id")
-    meant = frozenset(
-        sa.unique_id
-        for sa in daemon.snapshot()
-        if ike in (None, sa.connection)
-        and ike_id in (None, sa.unique_id)
-        and (
-            (child, child_id) == (None, None)
-            or any(child in (None, c.name) and child_id in (None, c.unique_id) for c in sa.children)
-        )
+    ike_id = number(request, "ike-id")
+    present = daemon.present_ike(ike_id) if ike_id is not None else None
+    meant = [sa for sa in daemon.snapshot() if present in {None, sa.unique_id} and _is_meant(sa, request)]
+    numbers = {sa.unique_id for sa in meant}
+    places = {(sa.connection, sa.path.remote.address) for sa in meant} if command == "rekey" else set()
+    newest = max(numbers, default=0)
+
+    def concerns(sa: IkeSnapshot) -> bool:
+        # By reauthentication another comes, with the same peer.
+        is_new = sa.unique_id > newest and (sa.connection, sa.path.remote.address) in places
+        return is_new or sa.unique_id in numbers or sa.unique_id in set(map(daemon.present_ike, numbers))
+
+    return frozenset(), concerns
+
+
+def _is_meant(sa: IkeSnapshot, request: Section) -> bool:
+    ike, child, child_id = text(request, "ike"), text(request, "child"), number(request, "child-id")
+    of_children = (child, child_id) != (None, None)
+    return ike in {None, sa.connection} and (
+        not of_children or any(child in {None, c.name} and child_id in {None, c.unique_id} for c in sa.children)
     )
-    return frozenset(), lambda sa: sa.unique_id in meant

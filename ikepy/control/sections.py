@@ -1,16 +1,16 @@
-"""What VICI's list commands stream: sections made of snapshots, keys in charon's order.
+"""IKE SAs and children as VICI has them: sections made of snapshots, keys in charon's order.
 
-Not here: who asks (commands.py), words of algorithms (words.py).
+Rule 1: what is not known, or never comes, has no key.
+Not here: who asks (commands.py), connections and policies (conns.py), words of algorithms (words.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import replace
+from typing import TypeVar
 
-from ikepy.config.algorithms import proposal_words
-from ikepy.config.identities import format_identity, format_pattern
-from ikepy.config.model import AddressPattern, AddressPatternKind, AuthKind, ChildConfig, ConnectionConfig, DaemonConfig
+from ikepy.config.identities import format_identity
 from ikepy.control.codec import Section
 from ikepy.control.words import algorithms
 from ikepy.ike.events import ChildSnapshot, IkeSnapshot
@@ -19,6 +19,7 @@ from ikepy.wire.payloads import Identification
 
 Counted = tuple[SaCounters | None, SaCounters | None]
 """What the kernel counted of a child's states: in, out."""
+Item = TypeVar("Item")
 
 
 def ike_section(
@@ -45,6 +46,7 @@ def ike_section(
         section |= algorithms(ike.proposal)
     if ike.established_at is not None:
         section["established"] = str(int(now - ike.established_at))
+    section |= _to_go(now, {"rekey-time": ike.rekey_at, "reauth-time": ike.reauth_at})
     if ike.queued:
         section["tasks-queued"] = [_task(words) for words in ike.queued]
     if ike.waiting_for is not None:
@@ -72,6 +74,7 @@ def child_section(child: ChildSnapshot, now: float, counted: Counted, wall: floa
         section[f"packets-{side}"] = str(counters.packets if counters is not None else 0)
         if counters is not None and counters.last_used is not None:
             section[f"use-{side}"] = str(max(0, int(wall - counters.last_used)))
+    section |= _to_go(now, {"rekey-time": child.rekey_at, "life-time": child.life_until})
     if child.installed_at is not None:
         section["install-time"] = str(int(now - child.installed_at))
     section["local-ts"] = [str(selector) for selector in child.local_ts]
@@ -89,6 +92,37 @@ def child_event(ike: IkeSnapshot, child: ChildSnapshot, now: float, wall: float,
     return _up(up) | {ike.connection: ike_section(ike, (child,), now, {}, wall)}
 
 
+def ike_rekey_event(old: IkeSnapshot, new: IkeSnapshot, now: float, wall: float) -> Section:
+    """An `ike-rekey` event: both IKE SAs without their children."""
+    replaced = replace(old, state="REKEYED")
+    return {new.connection: {name: ike_section(ike, (), now, {}, wall) for name, ike in _old_new(replaced, new)}}
+
+
+def child_rekey_event(
+    ike: IkeSnapshot,
+    old: ChildSnapshot,
+    new: ChildSnapshot,
+    now: float,
+    counted: dict[int, Counted],
+    wall: float,
+) -> Section:
+    """A `child-rekey` event: the IKE SA, and in it both children under their one name."""
+    both: Section = {
+        name: child_section(child, now, counted.get(child.unique_id, (None, None)), wall)
+        for name, child in _old_new(old, new)
+    }
+    return {ike.connection: ike_section(ike, (), now, {}, wall) | {"child-sas": {new.name: both}}}
+
+
+def _old_new(old: Item, new: Item) -> tuple[tuple[str, Item], tuple[str, Item]]:
+    return ("old", old), ("new", new)
+
+
+def _to_go(now: float, instants: dict[str, float | None]) -> Section:
+    """Seconds until each of these instants, where there is one."""
+    return {name: str(max(0, int(instant - now))) for name, instant in instants.items() if instant is not None}
+
+
 def _up(up: bool) -> Section:  # noqa: FBT001 - VICI's flag: it is there or not
     return {"up": "yes"} if up else {}
 
@@ -102,59 +136,6 @@ def _kernel_words(inbound: SaSpec, outbound: SaSpec) -> Section:
         if spec.if_id is not None:
             section[f"if-id-{side}"] = f"{spec.if_id:08x}"
     return section
-
-
-def connection_section(connection: ConnectionConfig, daemon: DaemonConfig) -> Section:
-    """One connection of list-conn."""
-    local, remote = connection.local, connection.remote
-    section: Section = {
-        "local_addrs": _addresses(connection.local_addrs),
-        "remote_addrs": _addresses(connection.remote_addrs),
-        "local_port": str(connection.local_port or daemon.port),
-        "remote_port": str(connection.remote_port),
-        "version": "IKEv2",
-        "reauth_time": "0",
-        "rekey_time": "0",
-    }
-    if connection.dpd_delay:
-        section["dpd_delay"] = str(int(connection.dpd_delay))
-    return section | {
-        "unique": "UNIQUE_NO",
-        "proposals": [proposal_words(proposal) for proposal in connection.proposals],
-        "local-1": _auth(local.auth, identity_words(local.id), certs=local.certs),
-        "remote-1": _auth(remote.auth, format_pattern(remote.id), certs=remote.certs, cacerts=remote.cacerts),
-        "children": {child.name: _child_config(child) for child in connection.children},
-    }
-
-
-def _child_config(child: ChildConfig) -> Section:
-    return {
-        "mode": child.mode.name,
-        "rekey_time": "0",
-        "rekey_bytes": "0",
-        "rekey_packets": "0",
-        "local-ts": [str(selector) for selector in child.local_ts] or ["dynamic"],
-        "remote-ts": [str(selector) for selector in child.remote_ts] or ["dynamic"],
-        "esp_proposals": [proposal_words(proposal) for proposal in child.esp_proposals],
-    }
-
-
-def _auth(kind: AuthKind, identity: str, **files: tuple[Path, ...]) -> Section:
-    words = {AuthKind.PSK: "pre-shared key", AuthKind.PUBKEY: "public key"}
-    named: Section = {name: [str(path) for path in paths] for name, paths in files.items() if paths}
-    return {"class": words[kind], "id": identity} | named
-
-
-def _addresses(patterns: tuple[AddressPattern, ...]) -> list[str]:
-    return [_address(pattern) for pattern in patterns] or ["%any"]
-
-
-def _address(pattern: AddressPattern) -> str:
-    if pattern.kind is AddressPatternKind.ANY:
-        return "%any"
-    if pattern.kind is AddressPatternKind.NAME:
-        return pattern.name or ""
-    return str(pattern.first) if pattern.single is not None else f"{pattern.first}-{pattern.last}"
 
 
 def identity_words(identity: Identification | None) -> str:

@@ -17,13 +17,13 @@ from typing import Generic, TypeVar
 import trio
 
 from ikepy.control.codec import Packet, PacketType, Section, Segments, ViciError, build_segment, parse_packet
-from ikepy.control.commands import COMMANDS, Call, Command
+from ikepy.control.commands import COMMANDS, Call, Command, count
 from ikepy.control.losses import Losses
 from ikepy.control.progress import Progress, log_section
 from ikepy.control.requests import BadRequest
-from ikepy.control.sections import child_event, ike_event
+from ikepy.control.sections import child_event, child_rekey_event, ike_event, ike_rekey_event
 from ikepy.daemon.api import DaemonApi, LogLine, Subscription
-from ikepy.ike.events import ChildSaDown, ChildSaUp, Event, IkeSaDown, IkeSaUp
+from ikepy.ike.events import ChildSaDown, ChildSaRekeyed, ChildSaUp, Event, IkeSaDown, IkeSaRekeyed, IkeSaUp
 
 _log = logging.getLogger("ikepy.control")
 
@@ -31,10 +31,11 @@ SLOWEST_SECONDS = 10.0
 "How long a client may take to read one packet."
 MOST_WAITING = 16
 "Requests of one client that may wait while one is being answered."
-EVENTS = frozenset({"log", "control-log", "list-sa", "list-conn", "ike-updown", "child-updown", "ikepy-sa"})
+_OF_CHANGES = frozenset({"ike-updown", "child-updown", "ike-rekey", "child-rekey"})
+_OF_COMMANDS = frozenset({"control-log", "list-sa", "list-conn", "list-policy", "ikepy-sa", "ikepy-policy"})
+EVENTS = frozenset({"log"}) | _OF_CHANGES | _OF_COMMANDS
 """What a client may register for."""
-_UPDOWN = frozenset({"ike-updown", "child-updown"})
-_WITH_PROGRESS = frozenset({"initiate", "terminate"})
+_WITH_PROGRESS = frozenset({"initiate", "terminate", "rekey"})
 _READ_OCTETS = 65536
 _TICKS = 3
 """Turns of the event loop that a log line may take from the logger to its listeners."""
@@ -111,7 +112,7 @@ class Session:
         if event == "log" and event not in self._registered:
             lines = subscriptions.enter_context(self._daemon.subscribe_log())
             nursery.start_soon(Pump(lines, self._pass_line, self._losses).run)
-        elif event in _UPDOWN and not self._registered & _UPDOWN:
+        elif event in _OF_CHANGES and not self._registered & _OF_CHANGES:
             events = subscriptions.enter_context(self._daemon.subscribe())
             nursery.start_soon(Pump(events, self._pass_event, self._losses).run)
 
@@ -151,6 +152,11 @@ class Session:
                 await self._stream_event("child-updown", child_event(ike, child, now, wall, up=True))
             case ChildSaDown(ike, child):
                 await self._stream_event("child-updown", child_event(ike, child, now, wall, up=False))
+            case IkeSaRekeyed(ike, new):
+                await self._stream_event("ike-rekey", ike_rekey_event(ike, new, now, wall))
+            case ChildSaRekeyed(ike, child, heir) if "child-rekey" in self._registered:
+                counted = await count(self._daemon, (child, heir))
+                await self._stream_event("child-rekey", child_rekey_event(ike, child, heir, now, counted, wall))
             case _:
                 pass  # a failed attempt is told by the command that wanted it
 

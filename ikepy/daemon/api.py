@@ -18,7 +18,7 @@ from typing import Generic, Protocol, TypeVar
 import trio
 
 from ikepy.config.model import Config
-from ikepy.ike.events import Event, IkeSnapshot
+from ikepy.ike.events import Event, IkeSnapshot, InstalledPolicy
 from ikepy.ipsec import SaCounters, SaId
 
 Item = TypeVar("Item")
@@ -76,10 +76,35 @@ class TerminateOutcome:
     matches      how many SAs were meant
     terminated   how many of them are gone
     reason       why not all, one sentence; empty where all are gone
+    given_up     whether nothing was there, and tries to bring it up are given up
     """
 
     matches: int
     terminated: int
+    reason: str = ""
+    given_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RekeyOutcome:
+    """What came of a wish to rekey.
+
+    matches   how many SAs were meant
+    reason    why not all are, or will be, rekeyed, one sentence; empty where nothing speaks against it
+    """
+
+    matches: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InstallOutcome:
+    """What came of a wish to have a trap or shunt in the kernel, or out of it.
+
+    reason   why not, one sentence; empty where it succeeded
+    """
+
+    succeeded: bool
     reason: str = ""
 
 
@@ -155,8 +180,23 @@ class DaemonApi(Protocol):
     async def terminate(self, wish: TerminateWish, timeout: float | None) -> TerminateOutcome:
         """End SAs and wait until they are gone; `timeout` as for initiate."""
 
-    def rekey(self, wish: RekeyWish) -> int:
-        """Have SAs rekeyed, without waiting for it; returns how many are meant."""
+    async def rekey(self, wish: RekeyWish, timeout: float | None) -> RekeyOutcome:
+        """Have SAs rekeyed and wait until they are; `timeout` as for initiate."""
+
+    def present_ike(self, unique_id: int) -> int:
+        """The number of the IKE SA that has come in the place of that one by rekeys; its own where none has."""
+
+    def policies(self) -> tuple[InstalledPolicy, ...]:
+        """The traps and shunts that are in the kernel."""
+
+    async def install(self, connection: str | None, child: str) -> InstallOutcome:
+        """Put the trap or shunt of a child into the kernel and wait until it is there.
+
+        connection   None: the one that has such a child
+        """
+
+    async def uninstall(self, connection: str | None, child: str) -> InstallOutcome:
+        """Take the trap or shunt of a child out of the kernel and wait until it is gone; `connection` as for install."""
 
     def subscribe(self) -> AbstractContextManager[Subscription[Event]]:
         """Events from now on, for as long as the context lasts."""

@@ -27,8 +27,9 @@ from ikepy.daemon.clock import Clock, boottime
 from ikepy.daemon.driver import Driver
 from ikepy.daemon.errors import StartupError
 from ikepy.daemon.instance import CONTROL_SOCKET, held, request_ids_held
-from ikepy.daemon.operator import Operator, Publisher
+from ikepy.daemon.operator import Operator
 from ikepy.daemon.performer import Performer
+from ikepy.daemon.publisher import Publisher
 from ikepy.daemon.udp import open_sockets
 from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.errors import KernelRefused

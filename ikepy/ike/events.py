@@ -126,6 +126,8 @@ class ChildSaRekeyed:
     ike: IkeSnapshot
     old: ChildSnapshot
     new: ChildSnapshot
+    by_peer: bool = False
+    "Whether the peer began it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def snapshot_ike(sa: IkeSa) -> IkeSnapshot:
     return IkeSnapshot(
         connection=sa.connection.name,
         unique_id=sa.unique_id,
-        state=_STATES[type(phase)],
+        state="REKEYING" if isinstance(phase, Established) and sa.is_rekeying else _STATES[type(phase)],
         initiator=sa.is_initiator,
         spi_i=sa.channel.spi_i,
         spi_r=sa.channel.spi_r,

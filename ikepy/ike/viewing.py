@@ -275,7 +275,7 @@ class Viewing:
         self.table.unannounced.discard(heir.unique_id)
         if heir.unique_id in self.table.children:
             states = snapshot_child(old, "REKEYED"), snapshot_child(heir, "INSTALLED")
-            self.host.publish(ChildSaRekeyed(snapshot_ike(self), *states))  # type: ignore[arg-type]
+            self.host.publish(ChildSaRekeyed(snapshot_ike(self), *states, by_peer=True))  # type: ignore[arg-type]
 
     def note_deleted_ahead(self, spi_out: Spi) -> None:
         """The peer deletes a child we do not have: it may be the one its delayed answer is about."""

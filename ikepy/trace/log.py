@@ -2,6 +2,7 @@
 
     7d0c…e1 < IKE_AUTH request 1, 1284 octets, 192.0.2.7:4500: IDi CERT AUTH SA TSi TSr N(MOBIKE_SUPPORTED)
     7d0c…e1 child c0a81f03/9be2d211 installed: 10.1.0.0/24 = 10.2.0.0/24, ESP aes256gcm16
+    7d0c…e1 child rekeyed by us: site/net, #1 c0a81f03/9be2d211 goes on as #2 c6a90b12/91d6e23f: 10.1.0.0/24 = ...
     dropped IKE_AUTH request 1: integrity (3 from 198.51.100.9)
 
 Rule 1: INFO is one line a message and one a change; WARNING: the operator should act; DEBUG: a decision and its reason.
@@ -155,11 +156,14 @@ def word_event(event: Event) -> str:  # noqa: PLR0911 - one for each kind
         case ChildSaDown(_, child, reason):
             return f"child {_spis(child)} removed: {word_selectors(child)}: {reason}"
         case IkeSaRekeyed(old, new):
+            who = "us" if new.initiator else "the peer"
             return (
-                f"rekeyed: {_peers(new)}, goes on as {short_spi(new.spi_i)}, {_words(new)}, was number {old.unique_id}"
+                f"rekeyed by {who}: {new.connection}, {_ike_number(old)} goes on as {_ike_number(new)}, {_words(new)}"
             )
-        case ChildSaRekeyed(_, old, new):
-            return f"child {_spis(old)} rekeyed: goes on as {_spis(new)}, {word_selectors(new)}, ESP {_suite(new)}"
+        case ChildSaRekeyed(ike, old, new, by_peer):
+            who, name = "the peer" if by_peer else "us", f"{ike.connection}/{new.name}"
+            numbers = f"#{old.unique_id} {_spis(old)} goes on as #{new.unique_id} {_spis(new)}"
+            return f"child rekeyed by {who}: {name}, {numbers}: {word_selectors(new)}, ESP {_suite(new)}"
         case AttemptFailed(connection, child, _, reason):
             return f"{_attempt(connection, child)} failed: {reason}"
         case _:
@@ -173,6 +177,11 @@ def word_selectors(child: ChildSnapshot) -> str:
 
 def _peers(ike: IkeSnapshot) -> str:
     return f"{ike.connection}, {ike.local_id} at {ike.path.local} = {ike.remote_id} at {ike.path.remote}"
+
+
+def _ike_number(ike: IkeSnapshot) -> str:
+    """Its unique number and both SPIs, the initiator's first."""
+    return f"#{ike.unique_id} {short_spi(ike.spi_i)}/{short_spi(ike.spi_r)}"
 
 
 def _words(ike: IkeSnapshot) -> str:

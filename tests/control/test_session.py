@@ -23,8 +23,8 @@ def test_events_are_confirmed_or_unknown_and_commands_too(tmp_path: Path) -> Non
         for kind, name, expected in (
             (PacketType.EVENT_REGISTER, "list-sa", PacketType.EVENT_CONFIRM),
             (PacketType.EVENT_UNREGISTER, "list-sa", PacketType.EVENT_CONFIRM),
-            (PacketType.EVENT_REGISTER, "list-policy", PacketType.EVENT_UNKNOWN),
-            (PacketType.EVENT_UNREGISTER, "list-policy", PacketType.EVENT_UNKNOWN),
+            (PacketType.EVENT_REGISTER, "list-cert", PacketType.EVENT_UNKNOWN),
+            (PacketType.EVENT_UNREGISTER, "list-cert", PacketType.EVENT_UNKNOWN),
             (PacketType.CMD_REQUEST, "load-conn", PacketType.CMD_UNKNOWN),
             (PacketType.CMD_REQUEST, "get-conns", PacketType.CMD_RESPONSE),
         ):

@@ -17,9 +17,18 @@ from ikepy.config.algorithms import parse_proposal
 from ikepy.config.identities import parse_identity
 from ikepy.config.model import AuthKind, ChildConfig, Config, ConnectionConfig, LocalAuthConfig, RemoteAuthConfig
 from ikepy.crypto.secret import Secret
-from ikepy.daemon.api import InitiateOutcome, LogLine, RekeyWish, Subscription, TerminateOutcome, TerminateWish
+from ikepy.daemon.api import (
+    InitiateOutcome,
+    InstallOutcome,
+    LogLine,
+    RekeyOutcome,
+    RekeyWish,
+    Subscription,
+    TerminateOutcome,
+    TerminateWish,
+)
 from ikepy.ike.actions import Path, SocketAddress
-from ikepy.ike.events import ChildSnapshot, Event, IkeSnapshot
+from ikepy.ike.events import ChildSnapshot, Event, IkeSnapshot, InstalledPolicy
 from ikepy.ipsec import ChildSaSpec, IpAddress, Mode, Owner, SaCounters, SaId, SaSpec, Spi
 from ikepy.wire.registry import EncrId, ProtocolId
 from ikepy.wire.ts import TrafficSelector
@@ -126,6 +135,13 @@ def make_connection(name: str = "site", *children: str) -> ConnectionConfig:
     return ConnectionConfig(name, local, RemoteAuthConfig(AuthKind.PSK), proposals=proposals, children=made)
 
 
+def make_policy(
+    name: str = "web", connection: str = "site", mode: Mode = Mode.TUNNEL, **ts: tuple[str, ...]
+) -> InstalledPolicy:
+    local, remote = ts.get("local", ("10.1.3.0/24",)), ts.get("remote", ("10.2.3.0/24",))
+    return InstalledPolicy(name, connection, mode, selectors(*local), selectors(*remote))
+
+
 @dataclass
 class FakeDaemon:
     """A DaemonApi whose IKE SAs and answers are what a test says."""
@@ -134,8 +150,14 @@ class FakeDaemon:
     sas: list[IkeSnapshot] = field(default_factory=list)
     counted: dict[SaId, SaCounters] = field(default_factory=dict)
     initiated: list[tuple[str | None, str | None, float | None]] = field(default_factory=list)
-    rekeyed: list[RekeyWish] = field(default_factory=list)
-    rekey_matches: int = 1
+    rekeyed: list[tuple[RekeyWish, float | None]] = field(default_factory=list)
+    rekeying: RekeyOutcome = field(default_factory=lambda: RekeyOutcome(1))
+    successors: dict[int, int] = field(default_factory=dict)
+    "Numbers of IKE SAs that have been rekeyed, and of their successors."
+    placed: list[InstalledPolicy] = field(default_factory=list)
+    placing: InstallOutcome = field(default_factory=lambda: InstallOutcome(succeeded=True))
+    installed: list[tuple[str, str | None, str]] = field(default_factory=list)
+    "Wishes to install and uninstall: which of both, connection, child."
     terminated: list[tuple[TerminateWish, float | None]] = field(default_factory=list)
     initiating: InitiateOutcome = field(default_factory=lambda: InitiateOutcome(succeeded=True))
     terminating: TerminateOutcome = field(default_factory=lambda: TerminateOutcome(1, 1))
@@ -173,9 +195,26 @@ class FakeDaemon:
         await self._fulfil()
         return self.initiating
 
-    def rekey(self, wish: RekeyWish) -> int:
-        self.rekeyed.append(wish)
-        return self.rekey_matches
+    async def rekey(self, wish: RekeyWish, timeout: float | None) -> RekeyOutcome:
+        self.rekeyed.append((wish, timeout))
+        await self._fulfil()
+        return self.rekeying
+
+    def present_ike(self, unique_id: int) -> int:
+        return self.successors.get(unique_id, unique_id)
+
+    def policies(self) -> tuple[InstalledPolicy, ...]:
+        return tuple(self.placed)
+
+    async def install(self, connection: str | None, child: str) -> InstallOutcome:
+        self.installed.append(("install", connection, child))
+        await trio.lowlevel.checkpoint()
+        return self.placing
+
+    async def uninstall(self, connection: str | None, child: str) -> InstallOutcome:
+        self.installed.append(("uninstall", connection, child))
+        await trio.lowlevel.checkpoint()
+        return self.placing
 
     async def terminate(self, wish: TerminateWish, timeout: float | None) -> TerminateOutcome:
         self.terminated.append((wish, timeout))
