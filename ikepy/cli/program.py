@@ -2,7 +2,7 @@
 
     ikepy --conf site.conf            run a daemon in the foreground
     ikepy --conf site.conf --check    look the configuration over and open nothing
-    ikepy status | up | down | demo
+    ikepy status | up | down | rekey | demo
 
 Not here: how a status looks (table.py), which daemon is meant (find.py), errors in words (errors.py).
 """
@@ -68,7 +68,7 @@ def program(context: click.Context, conf: Path | None, run_dir: Path | None, che
             raise click.UsageError(f"--check and --log-level do not go with the command {context.invoked_subcommand}")
         return 0
     if conf is None:
-        raise click.UsageError("name a configuration with --conf FILE, or a command (status, up, down, demo)")
+        raise click.UsageError("name a configuration with --conf FILE, or a command (status, up, down, rekey, demo)")
     return _check(conf) if check else _run(conf, run_dir, log_level)
 
 
@@ -127,11 +127,49 @@ def down(
     """
     name = _name(connection, child)
     answer = _wish("terminate", _meant(before, conf, run_dir), connection, child, timeout)
-    if answer.get("matches") == "0":
+    if answer.get("success") != "yes" and answer.get("matches") == "0":
         raise CommandFailed(f"{name} is not up: see `ikepy status`")
     if answer.get("success") != "yes":
         raise CommandFailed(f"{name} is not down: {answer.get('errmsg', 'no reason given')}")
     click.echo(f"{name} is down")
+    return 0
+
+
+@program.command()
+@click.argument("connection")
+@click.argument("child", required=False)
+@click.option("--child", "named_child", metavar="CHILD", help="The same as CHILD.")
+@click.option("--reauth", is_flag=True, help="Prove anew who both sides are, and make all keys anew.")
+@click.option("--timeout", type=_SECONDS, default=30, show_default=True, help="Seconds to wait.")
+@_of_a_daemon
+@click.pass_obj
+def rekey(
+    before: Meant,
+    conf: Path | None,
+    run_dir: Path | None,
+    connection: str,
+    child: str | None,
+    named_child: str | None,
+    reauth: bool,  # noqa: FBT001 - click's calling convention
+    timeout: int,
+) -> int:
+    """Make new keys for a connection, or for one child of it.
+
+    Nothing goes down meanwhile. Waits until it is so; progress is told on standard error.
+    """
+    if None not in (child, named_child):
+        raise click.UsageError("name one child")
+    child = child or named_child
+    if reauth and child is not None:
+        raise click.UsageError("--reauth is of a whole connection: name no child")
+    name, done = _name(connection, child), "reauthenticated" if reauth else "rekeyed"
+    options: Section = {"reauth": "yes"} if reauth else {}
+    answer = _wish("rekey", _meant(before, conf, run_dir), connection, child, timeout, options)
+    if answer.get("matches") == "0":
+        raise CommandFailed(f"{name} is not up: see `ikepy status`")
+    if answer.get("success") != "yes":
+        raise CommandFailed(f"{name} is not {done}: {answer.get('errmsg', 'no reason given')}")
+    click.echo(f"{name} is {done}")
     return 0
 
 
@@ -172,9 +210,11 @@ def _meant(before: Meant, conf: Path | None, run_dir: Path | None) -> Meant:
     return Meant(conf, run_dir) if conf is not None or run_dir is not None else before
 
 
-def _wish(command: str, meant: Meant, connection: str, child: str | None, timeout: int) -> Section:
+def _wish(
+    command: str, meant: Meant, connection: str, child: str | None, timeout: int, options: Section | None = None
+) -> Section:
     """Ask for something and print progress until it is answered."""
-    request: Section = {"ike": connection, "timeout": str(timeout * 1000)}
+    request: Section = {"ike": connection, "timeout": str(timeout * 1000)} | (options or {})
     if child is not None:
         request["child"] = child
     with connected(only_run_directory(meant), timeout + _GRACE_SECONDS) as client:
@@ -186,14 +226,15 @@ def _tell(_event: str, section: Section) -> None:
 
 
 def _ask_status(directory: Path) -> DaemonStatus:
-    sas: list[tuple[str, Section]] = []
+    heard: dict[str, list[tuple[str, Section]]] = {"ikepy-sa": [], "ikepy-policy": []}
 
-    def take(_event: str, section: Section) -> None:
-        sas.extend((name, body) for name, body in section.items() if isinstance(body, dict))
+    def take(event: str, section: Section) -> None:
+        heard[event].extend((name, body) for name, body in section.items() if isinstance(body, dict))
 
     with connected(directory, _STATUS_SECONDS) as client:
-        answer = client.call("ikepy-status", {}, ("ikepy-sa",), take)
-    return DaemonStatus(str(directory), answer, tuple(sas))
+        answer = client.call("ikepy-status", {}, tuple(heard), take)
+    policies = tuple(body for _, body in heard["ikepy-policy"])
+    return DaemonStatus(str(directory), answer, tuple(heard["ikepy-sa"]), policies)
 
 
 def _width() -> int | None:

@@ -29,24 +29,30 @@ _OBVIOUS = frozenset({"peer", "selectors"})
 """What a table says in its heading."""
 _COLUMNS = ("connection", "state", "since", "peer, or selectors", "proposal", "in", "out")
 _RIGHT = frozenset({"in", "out"})
+_REPLACED = "replaced"
+_SHOWN_ELSEWHERE = frozenset({"rekeying", "reauthentication", "rekeying of a child"})
+"""Events to come that the rows say in their own words."""
+_POLICY_WORDS = {"PASS": "pass", "DROP": "drop"}
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
     """What a daemon answered to `ikepy-status`.
 
-    place   its run directory
-    sas     connection's name and IKE SA
+    place     its run directory
+    sas       connection's name and IKE SA
+    policies  traps and shunts
     """
 
     place: str
     answer: Section
     sas: tuple[tuple[str, Section], ...]
+    policies: tuple[Section, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The same for `--json`."""
         sas = [{"connection": name, **section} for name, section in self.sas]
-        return {"run-dir": self.place, **self.answer, "sas": sas}
+        return {"run-dir": self.place, **self.answer, "sas": sas, "policies": list(self.policies)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +90,32 @@ def make_status(status: DaemonStatus, console: Console) -> Iterator[RenderableTy
         table = _table(rows)
         fits = Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width
         yield table if fits else _blocks(rows)
-    else:
+    elif not status.policies:
         yield "no connection is configured"
+    if status.policies:
+        yield ""
+        yield Text("traps and shunts", style="bold")
+        yield _policies(status.policies)
     yield from _footer(status)
 
 
 def _rows(status: DaemonStatus) -> Iterator[_Row]:
     half_open = 0
-    for name, sa in status.sas:
+    for name, sa in _in_order(status.sas):
         if _is_half_open(sa):
             half_open += 1
             if half_open > _MOST_HALF_OPEN:
                 continue
         yield _ike_row(name, sa)
-        yield from (_child_row(name, child) for child in _sections(sa, "children"))
+        children = sorted(_sections(sa, "children"), key=_is_replaced)
+        yield from (_child_row(name, child) for child in children)
     yield from (_Row(name, "idle", "", ()) for name in _items(status.answer, "idle"))
+
+
+def _in_order(sas: tuple[tuple[str, Section], ...]) -> list[tuple[str, Section]]:
+    """A connection's IKE SAs together, and of these what was replaced behind what has come in its place."""
+    first = {name: at for at, (name, _) in reversed(list(enumerate(sas)))}
+    return sorted(sas, key=lambda each: (first[each[0]], _is_replaced(each[1])))
 
 
 def _ike_row(name: str, sa: Section) -> _Row:
@@ -110,8 +127,11 @@ def _ike_row(name: str, sa: Section) -> _Row:
         about.append(("waits for", _text(sa, "waiting-for")))
     if _items(sa, "queued"):
         about.append(("queued", ", ".join(_items(sa, "queued"))))
-    if _text(sa, "next-event"):
+    about += _renewal(sa)
+    if _text(sa, "next-event") not in {"", *_SHOWN_ELSEWHERE}:
         about.append(("next", f"{_text(sa, 'next-event')} in {span(_text(sa, 'next-event-in'))}"))
+    if _is_replaced(sa):
+        return _Row(name, _REPLACED, "", tuple(about[1:]))
     return _Row(name, _text(sa, "state"), span(_text(sa, "since")), tuple(about), _text(sa, "proposal"))
 
 
@@ -121,11 +141,15 @@ def _child_row(connection: str, child: Section) -> _Row:
     words += ["in UDP"] if _text(child, "encap") == "yes" else []
     if words:
         about.append(("ESP", ", ".join(words)))
+    about += _renewal(child)
     inbound, outbound = (
         f"{octets(_text(child, f'bytes-{side}'))}, {_text(child, f'packets-{side}')} pkt" for side in ("in", "out")
     )
+    name = f"{connection}/{_text(child, 'name')}"
+    if _is_replaced(child):
+        return _Row(name, _REPLACED, "", (), "", inbound, outbound)
     return _Row(
-        f"{connection}/{_text(child, 'name')}",
+        name,
         _text(child, "state"),
         span(_text(child, "since")),
         tuple(about),
@@ -133,6 +157,34 @@ def _child_row(connection: str, child: Section) -> _Row:
         inbound,
         outbound,
     )
+
+
+def _renewal(sa: Section) -> list[tuple[str, str]]:
+    """When an IKE SA or child gets new keys, or is made anew; nothing where that is under way, or never comes."""
+    words = []
+    rekey, reauth, life = (_text(sa, f"{what}-in") for what in ("rekey", "reauth", "life"))
+    if _text(sa, "state") in {"REKEYING", "REKEYED", "DELETING"}:
+        return []
+    if rekey:
+        due = f"in {span(rekey)}" if rekey != "0" else "due"
+        words.append(due if rekey != "0" or not life else f"due; it ends in {span(life)} if that fails")
+    if reauth:
+        words.append(f"reauthentication in {span(reauth)}")
+    if life and not rekey:
+        words.append(f"none; it ends in {span(life)}")
+    return [("rekey", ", ".join(words))] if words else []
+
+
+def _policies(policies: tuple[Section, ...]) -> Table:
+    lines = Table.grid(padding=(0, 2, 0, 0))
+    lines.add_column(no_wrap=True)
+    lines.add_column(no_wrap=True)
+    lines.add_column(overflow="fold")
+    for policy in policies:
+        selectors = f"{' '.join(_items(policy, 'local-ts'))} = {' '.join(_items(policy, 'remote-ts'))}"
+        kind = _POLICY_WORDS.get(_text(policy, "mode"), "trap")
+        lines.add_row(Text(f"{_text(policy, 'ike')}/{_text(policy, 'child')}"), kind, Text(selectors))
+    return lines
 
 
 def _table(rows: list[_Row]) -> Table:
@@ -183,6 +235,10 @@ def _footer(status: DaemonStatus) -> Iterator[RenderableType]:
     if isinstance(drops, dict) and drops:
         yield ""
         yield Text("dropped datagrams: " + "; ".join(f"{count} {reason}" for reason, count in drops.items()))
+
+
+def _is_replaced(sa: Section) -> bool:
+    return _text(sa, "state") == "REKEYED" or _text(sa, "replaced") == "yes"
 
 
 def _is_half_open(sa: Section) -> bool:

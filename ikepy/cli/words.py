@@ -12,7 +12,12 @@ from rich.style import Style
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _KIB = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
-_COLOURS: Mapping[str, str] = {"ESTABLISHED": "green", "INSTALLED": "green", "idle": "bright_black"}
+_COLOURS: Mapping[str, str] = {
+    "ESTABLISHED": "green",
+    "INSTALLED": "green",
+    "idle": "bright_black",
+    "replaced": "bright_black",
+}
 
 
 def span(seconds: str) -> str:
@@ -48,5 +53,5 @@ def counted(number: int, one: str, many: str) -> str:
 
 
 def colour(state: str) -> Style:
-    """What is well is green, what is idle grey, and all else yellow."""
+    """What is well is green, what nobody uses grey, and all else yellow."""
     return Style.parse(_COLOURS.get(state, "yellow"))

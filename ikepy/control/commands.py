@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ikepy.config.model import ConnectionConfig
 from ikepy.control.codec import Section
 from ikepy.control.conns import connection_section, policy_section
 from ikepy.control.losses import Losses
@@ -177,7 +178,7 @@ async def uninstall(call: Call) -> Section:
 
 
 async def ikepy_status(call: Call) -> Section:
-    """Stream what `ikepy status` shows of IKE SAs; the answer names the connections that have none."""
+    """Stream what `ikepy status` shows of IKE SAs, traps and shunts; the answer names the connections without an IKE SA."""
     sas = call.daemon.snapshot()
     for sa in sas:
         section = status_section(sa, call.daemon.now(), await count(call.daemon, sa.children))
@@ -189,7 +190,9 @@ async def ikepy_status(call: Call) -> Section:
         "pid": str(call.daemon.pid),
         "version": call.daemon.version,
         "uptime": str(int(time.time() - call.daemon.started_at)),
-        "idle": [connection.name for connection in call.daemon.config.connections if connection.name not in up],
+        "idle": [
+            each.name for each in call.daemon.config.connections if each.name not in up and not _only_shunts(each)
+        ],
         "drops": _drops(call.daemon),
     }
 
@@ -225,6 +228,11 @@ COMMANDS: dict[str, Command] = {
 
 def _outcome(outcome: InitiateOutcome | InstallOutcome) -> Section:
     return {"success": "yes"} if outcome.succeeded else {"success": "no", "errmsg": outcome.reason}
+
+
+def _only_shunts(connection: ConnectionConfig) -> bool:
+    """Whether it is there for its shunts and no IKE SA is ever made of it."""
+    return bool(connection.children) and all(child.is_shunt for child in connection.children)
 
 
 def _is_half_open(sa: IkeSnapshot) -> bool:

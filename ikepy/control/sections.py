@@ -46,7 +46,7 @@ def ike_section(
         section |= algorithms(ike.proposal)
     if ike.established_at is not None:
         section["established"] = str(int(now - ike.established_at))
-    section |= _to_go(now, {"rekey-time": ike.rekey_at, "reauth-time": ike.reauth_at})
+    section |= to_go(now, {"rekey-time": ike.rekey_at, "reauth-time": ike.reauth_at})
     if ike.queued:
         section["tasks-queued"] = [_task(words) for words in ike.queued]
     if ike.waiting_for is not None:
@@ -74,7 +74,7 @@ def child_section(child: ChildSnapshot, now: float, counted: Counted, wall: floa
         section[f"packets-{side}"] = str(counters.packets if counters is not None else 0)
         if counters is not None and counters.last_used is not None:
             section[f"use-{side}"] = str(max(0, int(wall - counters.last_used)))
-    section |= _to_go(now, {"rekey-time": child.rekey_at, "life-time": child.life_until})
+    section |= to_go(now, {"rekey-time": child.rekey_at, "life-time": child.life_until})
     if child.installed_at is not None:
         section["install-time"] = str(int(now - child.installed_at))
     section["local-ts"] = [str(selector) for selector in child.local_ts]
@@ -118,7 +118,7 @@ def _old_new(old: Item, new: Item) -> tuple[tuple[str, Item], tuple[str, Item]]:
     return ("old", old), ("new", new)
 
 
-def _to_go(now: float, instants: dict[str, float | None]) -> Section:
+def to_go(now: float, instants: dict[str, float | None]) -> Section:
     """Seconds until each of these instants, where there is one."""
     return {name: str(max(0, int(instant - now))) for name, instant in instants.items() if instant is not None}
 

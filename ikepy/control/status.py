@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from ikepy.config.algorithms import proposal_words
 from ikepy.control.codec import Section
-from ikepy.control.sections import Counted, identity_words
+from ikepy.control.sections import Counted, identity_words, to_go
 from ikepy.ike.events import ChildSnapshot, IkeSnapshot
+
+_GOING = frozenset({"REKEYED", "DELETING"})
+_STAYING = frozenset({"INSTALLED", "REKEYING"})
 
 
 def status_section(ike: IkeSnapshot, now: float, counted: dict[int, Counted]) -> Section:
@@ -32,11 +35,19 @@ def status_section(ike: IkeSnapshot, now: float, counted: dict[int, Counted]) ->
     if ike.next_event is not None:
         section["next-event"] = ike.next_event[0]
         section["next-event-in"] = str(max(0, int(ike.next_event[1] - now)))
+    section |= to_go(now, {"rekey-in": ike.rekey_at, "reauth-in": ike.reauth_at})
     section["children"] = {
         f"{child.name}-{child.unique_id}": _child(child, now, counted.get(child.unique_id, (None, None)))
+        | ({"replaced": "yes"} if is_replaced(child, ike) else {})
         for child in ike.children
     }
     return section
+
+
+def is_replaced(child: ChildSnapshot, ike: IkeSnapshot) -> bool:
+    """Whether another child of the IKE SA has come in its place, and it is only there until both sides have let go of it."""
+    heirs = (each for each in ike.children if each.name == child.name and each.unique_id > child.unique_id)
+    return child.state in _GOING and any(heir.state in _STAYING for heir in heirs)
 
 
 def _child(child: ChildSnapshot, now: float, counted: Counted) -> Section:
@@ -57,4 +68,4 @@ def _child(child: ChildSnapshot, now: float, counted: Counted) -> Section:
         "packets-out": str(outbound.packets if outbound is not None else 0),
         "local-ts": [str(selector) for selector in child.local_ts],
         "remote-ts": [str(selector) for selector in child.remote_ts],
-    }
+    } | to_go(now, {"rekey-in": child.rekey_at, "life-in": child.life_until})

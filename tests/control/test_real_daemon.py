@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from ikepy.daemon.instance import CONTROL_SOCKET
-from tests.daemon.test_service import Site, Sites, make_sites, play, until
 from tests.support.control_client import Talk
+from tests.support.sites import Site, Sites, make_sites, play, until
 
 __all__ = ["make_sites"]
 
