@@ -336,4 +336,7 @@ def _is_made_anew(old: Target, sa: IkeSnapshot) -> bool:
 async def _next_or_none(events: Subscription[Event], seconds: float) -> Event | None:
     with trio.move_on_after(seconds):
         return await events.next()
-    return None
+    try:
+        return events.next_nowait()  # it may have come in the last instant
+    except trio.WouldBlock:
+        return None
