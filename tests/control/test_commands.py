@@ -7,29 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from ikepy.config.identities import parse_identity_pattern
-from ikepy.config.model import AuthKind, Config, RemoteAuthConfig
-from ikepy.control.codec import Packet, Section
-from ikepy.daemon.api import InitiateOutcome, TerminateOutcome, TerminateWish
-from ikepy.ipsec import Mark
-from tests.support.control_client import Stage, play
-from tests.support.fake_daemon import CONNECTING, FakeDaemon, make_child, make_connection, make_ike
+from ikepy.config.model import Config
+from ikepy.control.codec import Section
+from ikepy.daemon.api import InitiateOutcome, RekeyOutcome, RekeyWish, TerminateOutcome, TerminateWish
+from ikepy.ipsec import Mark, Mode
+from tests.support.control_client import Stage, ask, play
+from tests.support.fake_daemon import (
+    CONNECTING,
+    NOW,
+    FakeDaemon,
+    make_child,
+    make_connection,
+    make_ike,
+    make_policy,
+)
 
 TWO_CHILDREN = (make_child(), make_child("net6", 2, local=("2001:db8:1::/48",), remote=("2001:db8:2::/48",)))
-
-
-def ask(
-    directory: Path, daemon: FakeDaemon, command: str, message: Section | None = None, *events: str
-) -> tuple[list[Packet], Section]:
-    heard: list[tuple[list[Packet], Section]] = []
-
-    async def scene(stage: Stage) -> None:
-        talk = await stage.connect()
-        await talk.register(*events)
-        heard.append(await talk.call_with_events(command, message))
-
-    play(directory, daemon, scene)
-    return heard[0]
 
 
 def test_version_says_who_answers(tmp_path: Path) -> None:
@@ -106,6 +99,26 @@ def test_list_sas_says_what_an_ike_sa_under_way_waits_for(tmp_path: Path) -> Non
     assert "established" not in site
 
 
+def test_list_sas_says_how_long_until_keys_are_renewed_and_leaves_out_what_never_comes(tmp_path: Path) -> None:
+    due = make_child("due", 2, state="REKEYING", rekey_at=NOW - 3, life_until=NOW + 100.5)
+    renewed = make_child(rekey_at=NOW + 3000.9)
+    site = make_ike(rekey_at=NOW + 7200, reauth_at=NOW + 86400, state="REKEYING", children=(renewed, due))
+    events, _ = ask(tmp_path, FakeDaemon(sas=[site]), "list-sas", None, "list-sa")
+    section = events[0].message["site"]
+    assert isinstance(section, dict)
+    assert (section["state"], section["rekey-time"], section["reauth-time"]) == ("REKEYING", "7200", "86400")
+    assert list(section)[-4:] == ["established", "rekey-time", "reauth-time", "child-sas"]
+    children = section["child-sas"]
+    assert isinstance(children, dict)
+    net, late = children["net-1"], children["due-2"]
+    assert isinstance(net, dict)
+    assert isinstance(late, dict)
+    assert net["rekey-time"] == "3000"
+    assert "life-time" not in net
+    assert (late["state"], late["rekey-time"], late["life-time"]) == ("REKEYING", "0", "100")
+    assert list(late)[-5:] == ["rekey-time", "life-time", "install-time", "local-ts", "remote-ts"]
+
+
 def test_list_sas_says_nat_encapsulation_marks_and_interfaces(tmp_path: Path) -> None:
     child = make_child(encap=True)
     assert child.spec is not None
@@ -152,6 +165,9 @@ def test_list_sas_is_narrowed_by_names_and_numbers(tmp_path: Path, message: Sect
         ("terminate", {"ike": "site", "force": "perhaps"}, "force must be yes or no"),
         ("terminate", {}, "name what is to end"),
         ("initiate", {}, "name a connection"),
+        ("rekey", {}, "name what is to be rekeyed"),
+        ("rekey", {"ike": "site", "reauth": "perhaps"}, "reauth must be yes or no"),
+        ("rekey", {"child": "net", "reauth": "yes"}, "reauth is of IKE SAs"),
         ("initiate", {"ike": "site", "timeout": "9" * 40}, "timeout must be a whole number"),
     ],
 )
@@ -164,20 +180,7 @@ def test_a_filter_that_makes_no_sense_is_refused_and_never_left_out(
     assert words in str(answer["errmsg"])
     assert not events
     assert not daemon.terminated
-
-
-def test_list_conns_says_addresses_identities_files_and_children(tmp_path: Path) -> None:
-    remote = RemoteAuthConfig(
-        AuthKind.PUBKEY, id=parse_identity_pattern("*.example.com"), cacerts=(Path("/etc/ikepy/ca.pem"),)
-    )
-    connection = replace(make_connection("site", "net"), remote=remote, dpd_delay=30.0)
-    events, _ = ask(tmp_path, FakeDaemon(config=Config(connections=(connection,))), "list-conns", None, "list-conn")
-    site = events[0].message["site"]
-    assert isinstance(site, dict)
-    assert site["dpd_delay"] == "30"
-    assert site["local-1"] == {"class": "pre-shared key", "id": "left.example.com"}
-    assert site["remote-1"] == {"class": "public key", "id": "*.example.com", "cacerts": ["/etc/ikepy/ca.pem"]}
-    assert "'local-ts': ['10.1.0.0/16'], 'remote-ts': ['10.2.0.0/16']" in str(site["children"])
+    assert not daemon.rekeyed
 
 
 def test_get_conns_names_them(tmp_path: Path) -> None:
@@ -224,6 +227,41 @@ def test_terminate_is_no_success_where_something_is_left_or_nothing_was_there(
     assert answer["matches"] == str(outcome.matches)
 
 
+def test_terminate_of_what_is_only_tried_is_a_success_that_ended_nothing(tmp_path: Path) -> None:
+    daemon = FakeDaemon(terminating=TerminateOutcome(0, 0, given_up=True))
+    _, answer = ask(tmp_path, daemon, "terminate", {"ike": "site"})
+    assert answer == {"success": "yes", "matches": "0", "terminated": "0"}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [({}, 0), ({"timeout": "-1"}, 0), ({"timeout": "2500"}, 2.5), ({"timeout": "0"}, None)]
+)
+def test_rekey_passes_names_and_numbers_on_and_waits_only_where_it_is_told_to(
+    tmp_path: Path, timeout: Section, seconds: float | None
+) -> None:
+    daemon = FakeDaemon(rekeying=RekeyOutcome(2))
+    message: Section = {"ike": "site", "ike-id": "3", "child": "net", "child-id": "4"}
+    _, answer = ask(tmp_path, daemon, "rekey", message | timeout)
+    assert answer == {"success": "yes", "matches": "2"}
+    assert daemon.rekeyed == [(RekeyWish("site", 3, "net", 4), seconds)]
+
+
+def test_rekey_with_reauth_is_of_the_ike_sa(tmp_path: Path) -> None:
+    daemon = FakeDaemon()
+    ask(tmp_path, daemon, "rekey", {"ike": "site", "reauth": "yes"})
+    assert daemon.rekeyed == [(RekeyWish("site", reauth=True), 0)]
+
+
+def test_rekey_says_why_not(tmp_path: Path) -> None:
+    daemon = FakeDaemon(rekeying=RekeyOutcome(1, "not rekeyed after 2 seconds; it goes on trying"))
+    _, answer = ask(tmp_path, daemon, "rekey", {"ike": "site", "timeout": "2000"})
+    assert answer == {
+        "success": "no",
+        "matches": "1",
+        "errmsg": "not rekeyed after 2 seconds; it goes on trying",
+    }
+
+
 def test_stats_counts_ike_sas_drops_and_what_the_control_socket_lost(tmp_path: Path) -> None:
     half_open = make_ike("branch", 2, **(CONNECTING | {"initiator": False}))
     daemon = FakeDaemon(sas=[make_ike(), half_open], dropped={"integrity": 3})
@@ -249,6 +287,37 @@ def test_ikepy_status_names_connections_without_an_ike_sa(tmp_path: Path) -> Non
     )
     assert branch["waiting-for"] == "an answer to IKE_SA_INIT, repeated 2 times"
     assert branch["since"] == "9"
+
+
+def test_ikepy_status_streams_traps_and_shunts_and_calls_no_connection_idle_that_is_only_of_shunts(
+    tmp_path: Path,
+) -> None:
+    lan = replace(make_connection("holes", "lan").children[0], mode=Mode.PASS)
+    config = Config(connections=(make_connection("site"), replace(make_connection("holes"), children=(lan,))))
+    daemon = FakeDaemon(config=config, placed=[make_policy("lan", "holes", Mode.PASS)])
+    events, answer = ask(tmp_path, daemon, "ikepy-status", None, "ikepy-sa", "ikepy-policy")
+    assert answer["idle"] == ["site"]
+    assert [event.name for event in events] == ["ikepy-policy"]
+    assert list(events[0].message) == ["holes/lan"]
+
+
+def test_ikepy_status_marks_what_was_replaced(tmp_path: Path) -> None:
+    children = (
+        make_child("net", 1, state="DELETING", rekey_at=NOW + 1),
+        make_child("net", 2, rekey_at=NOW + 60, life_until=NOW + 90),
+        make_child("lone", 3, state="DELETING"),
+    )
+    daemon = FakeDaemon(sas=[make_ike(children=children, rekey_at=NOW + 600, reauth_at=NOW + 900)])
+    events, _ = ask(tmp_path, daemon, "ikepy-status", None, "ikepy-sa")
+    site = events[0].message["site"]
+    assert isinstance(site, dict)
+    assert (site["rekey-in"], site["reauth-in"]) == ("600", "900")
+    found = site["children"]
+    assert isinstance(found, dict)
+    assert [name for name, child in found.items() if isinstance(child, dict) and "replaced" in child] == ["net-1"]
+    net = found["net-2"]
+    assert isinstance(net, dict)
+    assert (net["rekey-in"], net["life-in"]) == ("60", "90")
 
 
 def test_an_answer_too_long_for_vici_is_said_so(tmp_path: Path) -> None:

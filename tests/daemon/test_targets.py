@@ -63,7 +63,7 @@ def test_successors_are_followed_over_several_rekeys() -> None:
 def test_successors_are_not_remembered_without_a_bound() -> None:
     successors = Successors()
     for number in range(MOST + 10):
-        old, new = make_child("net", 2 * number), make_child("net", 2 * number + 1)
+        old, new = replace(OLD, unique_id=2 * number), replace(NEW, unique_id=2 * number + 1)
         successors.note(ChildSaRekeyed(SITE, old, new))
     assert successors.of_child(0) == (0,)
     assert successors.of_child(2 * MOST) == (2 * MOST, 2 * MOST + 1)

@@ -94,6 +94,21 @@ def play(
     trio.run(main, clock=None if real_time else trio.testing.MockClock(autojump_threshold=0.05))
 
 
+def ask(
+    directory: Path, daemon: FakeDaemon, command: str, message: Section | None = None, *events: str
+) -> tuple[list[Packet], Section]:
+    """One command to a fake daemon, by a client that has registered for these events."""
+    heard: list[tuple[list[Packet], Section]] = []
+
+    async def scene(stage: Stage) -> None:
+        talk = await stage.connect()
+        await talk.register(*events)
+        heard.append(await talk.call_with_events(command, message))
+
+    play(directory, daemon, scene)
+    return heard[0]
+
+
 async def until(true: Callable[[], bool]) -> None:
     """Wait for something that no event tells of."""
     with trio.fail_after(60):
