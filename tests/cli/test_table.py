@@ -10,22 +10,31 @@ from rich.console import Console
 from ikepy.cli.table import DaemonStatus, make_status
 from ikepy.cli.words import octets, span
 from ikepy.control.codec import Section
+from ikepy.control.conns import policy_section
 from ikepy.control.status import status_section
-from ikepy.ike.events import IkeSnapshot
+from ikepy.ike.events import IkeSnapshot, InstalledPolicy
 from ikepy.ipsec import Mode, SaCounters
-from tests.support.fake_daemon import CONNECTING, NOW, make_child, make_ike
+from tests.support.fake_daemon import CONNECTING, NOW, make_child, make_ike, make_policy
 
 ANSWER: Section = {"version": "1.2.3", "pid": "4711", "uptime": "7384", "idle": ["spare"], "drops": {}}
 
 
-def draw(*sas: IkeSnapshot, width: int = 80, octets_in: int = 12595, **answer: object) -> str:
+def draw(
+    *sas: IkeSnapshot,
+    width: int = 80,
+    octets_in: int = 12595,
+    policies: tuple[InstalledPolicy, ...] = (),
+    **answer: object,
+) -> str:
     counters = SaCounters(octets_in, octets_in // 84, 0, 0), SaCounters(0, 0, None, 0)
     sections = tuple(
         (sa.connection, status_section(sa, NOW, {child.unique_id: counters for child in sa.children})) for sa in sas
     )
     console = Console(width=width, highlight=False, color_system=None)
     with console.capture() as captured:
-        console.print(*make_status(DaemonStatus("/run/ikepy/site", ANSWER | answer, sections), console), sep="\n")
+        placed = tuple(body for policy in policies for body in policy_section(policy).values())
+        status = DaemonStatus("/run/ikepy/site", ANSWER | answer, sections, placed)
+        console.print(*make_status(status, console), sep="\n")
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
@@ -156,6 +165,89 @@ def test_what_was_dropped_is_counted() -> None:
 
 def test_without_a_connection_that_is_said() -> None:
     assert draw(idle=[]).endswith("no connection is configured")
+
+
+# -- staying up --------------------------------------------------------------------------------------------------
+
+
+def about(drawn: str, what: str) -> list[str]:
+    """What stands behind that word."""
+    lines = [line.strip() for line in drawn.splitlines()]
+    return [line.removeprefix(what).strip() for line in lines if line.startswith(what)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"rekey_at": NOW + 3060}, "in 51 min"),
+        ({"rekey_at": NOW + 3060, "life_until": NOW + 4000}, "in 51 min"),
+        ({"rekey_at": NOW, "life_until": NOW + 540}, "due; it ends in 9 min if that fails"),
+        ({"rekey_at": NOW - 5}, "due"),
+        ({"life_until": NOW + 540}, "none; it ends in 9 min"),
+    ],
+)
+def test_a_child_says_when_it_gets_new_keys(fields: dict[str, float], words: str) -> None:
+    assert about(draw(make_ike(children=(make_child(**fields),))), "rekey") == [words]
+
+
+def test_an_ike_sa_says_when_it_gets_new_keys_and_when_both_prove_themselves() -> None:
+    site = make_ike(children=(), rekey_at=NOW + 11100, reauth_at=NOW + 80000)
+    assert about(draw(site), "rekey") == ["in 3 h 05 min, reauthentication in 22 h 13 min"]
+
+
+def test_what_is_never_rekeyed_or_under_way_says_nothing_of_it() -> None:
+    under_way = make_child(state="REKEYING", rekey_at=NOW - 1)
+    assert not about(draw(make_ike(children=(under_way, make_child("net6", 2)))), "rekey")
+
+
+def test_the_next_event_is_not_said_twice() -> None:
+    site = make_ike(rekey_at=NOW + 600, next_event=("rekeying of a child", NOW + 60))
+    assert not about(draw(site), "next")
+
+
+def test_a_replaced_child_is_no_second_tunnel() -> None:
+    old, new = make_child("net", 1, state="REKEYED"), make_child("net", 2, rekey_at=NOW + 3060)
+    assert (
+        "site/net  INSTALLED for 51 min\n"
+        "  selectors  10.1.0.0/16 = 10.2.0.0/16\n"
+        "  rekey      in 51 min\n"
+        "  proposal   aes256gcm16-noesn\n"
+        "  in, out    12.3 KiB, 149 pkt; 0 B, 0 pkt\n"
+        "site/net  replaced\n"
+        "  in, out    12.3 KiB, 149 pkt; 0 B, 0 pkt\n"
+    ) in draw(make_ike(children=(old, new)))
+
+
+def test_a_replaced_ike_sa_stands_behind_the_one_that_has_come_in_its_place() -> None:
+    old = make_ike(state="REKEYED", children=(), established_at=None, waiting_for="an answer to INFORMATIONAL")
+    new = make_ike(unique_id=2, established_at=NOW - 1)
+    drawn = draw(old, make_ike("other", 3), new)
+    assert drawn.index("site  ESTABLISHED") < drawn.index("site/net") < drawn.index("site  replaced")
+    assert drawn.index("site  replaced") < drawn.index("other  ESTABLISHED")
+    replaced = drawn[drawn.index("site  replaced") : drawn.index("other  ESTABLISHED")]
+    assert replaced.split("\n")[1].split() == ["waits", "for", "an", "answer", "to", "INFORMATIONAL"]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_traps_and_shunts_are_a_line_each(width: int) -> None:
+    policies = (
+        make_policy("web"),
+        make_policy("printer", mode=Mode.PASS, local=("10.1.0.9/32",), remote=("0.0.0.0/0",)),
+        make_policy("[rest]", "branch", Mode.DROP, local=("2001:db8:1::/48",), remote=("::/0",)),
+    )
+    drawn = draw(make_ike(), width=width, policies=policies, idle=[])
+    assert drawn.endswith(
+        "traps and shunts\n"
+        "site/web       trap  10.1.3.0/24 = 10.2.3.0/24\n"
+        "site/printer   pass  10.1.0.9/32 = 0.0.0.0/0\n"
+        "branch/[rest]  drop  2001:db8:1::/48 = ::/0"
+    )
+
+
+def test_a_daemon_that_has_only_shunts_does_not_say_that_nothing_is_configured() -> None:
+    drawn = draw(policies=(make_policy("lan", mode=Mode.PASS),), idle=[])
+    assert "no connection" not in drawn
+    assert "site/lan  pass" in drawn
 
 
 @pytest.mark.parametrize(
