@@ -12,7 +12,17 @@ from ikepy.config.algorithms import parse_proposal
 from ikepy.crypto.secret import Secret
 from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.drops import DropReason
-from ikepy.ike.events import AttemptFailed, ChildSaDown, ChildSaUp, ChildSnapshot, IkeSaDown, IkeSaUp, IkeSnapshot
+from ikepy.ike.events import (
+    AttemptFailed,
+    ChildSaDown,
+    ChildSaRekeyed,
+    ChildSaUp,
+    ChildSnapshot,
+    IkeSaDown,
+    IkeSaRekeyed,
+    IkeSaUp,
+    IkeSnapshot,
+)
 from ikepy.ipsec import ChildSaSpec, Mode, Owner, SaSpec, Spi
 from ikepy.trace.log import LoggingObserver, word_event
 from ikepy.wire.header import FLAG_INITIATOR, FLAG_RESPONSE, IkeHeader
@@ -167,6 +177,43 @@ def test_changes_are_one_line_each(log: pytest.LogCaptureFixture) -> None:
         "7d0c…e1 child c0a81f03/9be2d211 installed: 10.1.0.0/24 = 10.2.0.0/24, ESP aes256gcm16-noesn",
         "7d0c…e1 child c0a81f03/9be2d211 removed: 10.1.0.0/24 = 10.2.0.0/24: deleted by the peer",
         f"7d0c…e1 closed: {ends}: terminated",
+    ]
+
+
+NEW_CHILD = replace(
+    CHILD,
+    unique_id=4,
+    proposal=parse_proposal("aes256gcm16-x25519-noesn", ProtocolId.ESP),
+    spec=ChildSaSpec(Owner("child-4"), make_state(0xC6A90B12, inbound=True), make_state(0x91D6E23F, inbound=False), ()),
+)
+
+
+@pytest.mark.parametrize(("by_peer", "who"), [(False, "us"), (True, "the peer")])
+def test_a_rekeyed_child_is_one_line_with_its_name_both_numbers_all_spis_and_who_began(
+    log: pytest.LogCaptureFixture, by_peer: bool, who: str
+) -> None:
+    LoggingObserver().published(ChildSaRekeyed(IKE, CHILD, NEW_CHILD, by_peer))
+
+    assert log.messages == [
+        (
+            f"7d0c…e1 child rekeyed by {who}: site/net, #3 c0a81f03/9be2d211 goes on as #4 c6a90b12/91d6e23f: "
+            "10.1.0.0/24 = 10.2.0.0/24, ESP aes256gcm16-x25519-noesn"
+        )
+    ]
+
+
+@pytest.mark.parametrize(("began", "who"), [(True, "us"), (False, "the peer")])
+def test_a_rekeyed_ike_sa_is_one_line_under_its_old_spi_with_both_numbers_all_spis_and_who_began(
+    log: pytest.LogCaptureFixture, began: bool, who: str
+) -> None:
+    new = replace(IKE, unique_id=2, spi_i=bytes.fromhex("c3ad000000000067"), spi_r=bytes(7) + b"\xc9", initiator=began)
+    LoggingObserver().published(IkeSaRekeyed(replace(IKE, initiator=not began), new))
+
+    assert log.messages == [
+        (
+            f"7d0c…e1 rekeyed by {who}: site, #1 7d0c…e1/0000…00 goes on as #2 c3ad…67/0000…c9, "
+            "aes256gcm16-prfsha256-x25519"
+        )
     ]
 
 
