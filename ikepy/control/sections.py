@@ -26,6 +26,15 @@ def ike_section(
     ike: IkeSnapshot, children: Iterable[ChildSnapshot], now: float, counted: dict[int, Counted], wall: float
 ) -> Section:
     """One IKE SA of list-sa with these children; `now` is the Endpoint's clock, `wall` seconds since the epoch."""
+    found: Section = {
+        _unique_name(child): child_section(child, now, counted.get(child.unique_id, (None, None)), wall)
+        for child in children
+    }
+    return _ike(ike, now) | {"child-sas": found}
+
+
+def _ike(ike: IkeSnapshot, now: float) -> Section:
+    """An IKE SA without its children."""
     section: Section = {
         "uniqueid": str(ike.unique_id),
         "version": "2",
@@ -51,10 +60,6 @@ def ike_section(
         section["tasks-queued"] = [_task(words) for words in ike.queued]
     if ike.waiting_for is not None:
         section["tasks-active"] = [_task(ike.waiting_for)]
-    section["child-sas"] = {
-        _unique_name(child): child_section(child, now, counted.get(child.unique_id, (None, None)), wall)
-        for child in children
-    }
     return section
 
 
@@ -82,9 +87,9 @@ def child_section(child: ChildSnapshot, now: float, counted: Counted, wall: floa
     return section
 
 
-def ike_event(ike: IkeSnapshot, now: float, wall: float, *, up: bool) -> Section:
+def ike_event(ike: IkeSnapshot, now: float, *, up: bool) -> Section:
     """An `ike-updown` event: the IKE SA without its children."""
-    return _up(up) | {ike.connection: ike_section(ike, (), now, {}, wall)}
+    return _up(up) | {ike.connection: _ike(ike, now)}
 
 
 def child_event(ike: IkeSnapshot, child: ChildSnapshot, now: float, wall: float, *, up: bool) -> Section:
@@ -92,10 +97,10 @@ def child_event(ike: IkeSnapshot, child: ChildSnapshot, now: float, wall: float,
     return _up(up) | {ike.connection: ike_section(ike, (child,), now, {}, wall)}
 
 
-def ike_rekey_event(old: IkeSnapshot, new: IkeSnapshot, now: float, wall: float) -> Section:
+def ike_rekey_event(old: IkeSnapshot, new: IkeSnapshot, now: float) -> Section:
     """An `ike-rekey` event: both IKE SAs without their children."""
     replaced = replace(old, state="REKEYED")
-    return {new.connection: {name: ike_section(ike, (), now, {}, wall) for name, ike in _old_new(replaced, new)}}
+    return {new.connection: {name: _ike(ike, now) for name, ike in _old_new(replaced, new)}}
 
 
 def child_rekey_event(
@@ -111,7 +116,7 @@ def child_rekey_event(
         name: child_section(child, now, counted.get(child.unique_id, (None, None)), wall)
         for name, child in _old_new(old, new)
     }
-    return {ike.connection: ike_section(ike, (), now, {}, wall) | {"child-sas": {new.name: both}}}
+    return {ike.connection: _ike(ike, now) | {"child-sas": {new.name: both}}}
 
 
 def _old_new(old: Item, new: Item) -> tuple[tuple[str, Item], tuple[str, Item]]:

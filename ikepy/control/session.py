@@ -145,15 +145,15 @@ class Session:
         now, wall = self._daemon.now(), time.time()
         match event:
             case IkeSaUp(ike):
-                await self._stream_event("ike-updown", ike_event(ike, now, wall, up=True))
+                await self._stream_event("ike-updown", ike_event(ike, now, up=True))
             case IkeSaDown(ike):
-                await self._stream_event("ike-updown", ike_event(ike, now, wall, up=False))
+                await self._stream_event("ike-updown", ike_event(ike, now, up=False))
             case ChildSaUp(ike, child):
                 await self._stream_event("child-updown", child_event(ike, child, now, wall, up=True))
             case ChildSaDown(ike, child):
                 await self._stream_event("child-updown", child_event(ike, child, now, wall, up=False))
             case IkeSaRekeyed(ike, new):
-                await self._stream_event("ike-rekey", ike_rekey_event(ike, new, now, wall))
+                await self._stream_event("ike-rekey", ike_rekey_event(ike, new, now))
             case ChildSaRekeyed(ike, child, heir) if "child-rekey" in self._registered:
                 counted = await count(self._daemon, (child, heir))
                 await self._stream_event("child-rekey", child_rekey_event(ike, child, heir, now, counted, wall))

@@ -1,4 +1,4 @@
-"""`ikepy status`, `up`, `down` and `rekey` on daemons behind real sockets."""
+"""`ikepy status`, `up` and `down` on daemons behind real sockets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ikepy.daemon.api import InitiateOutcome, RekeyOutcome, RekeyWish, TerminateOutcome, TerminateWish
+from ikepy.daemon.api import InitiateOutcome, TerminateOutcome, TerminateWish
 from tests.cli.conftest import Said
 from tests.support.fake_daemon import FakeDaemon, make_ike, make_policy
 
@@ -64,80 +64,10 @@ def test_down_that_fails_says_what_is_left(ikepy: Ikepy, serve: Serve) -> None:
     assert (said.code, said.line) == (1, "ikepy: site is not down: 1 of 2 not gone after 30 seconds")
 
 
-def test_down_of_what_is_only_tried_again_and_again_ends_that(ikepy: Ikepy, serve: Serve) -> None:
-    serve(FakeDaemon(terminating=TerminateOutcome(0, 0, given_up=True)))
-    assert ikepy("down", "site") == Said(0, "site is down\n", "")
-
-
-# -- rekey -------------------------------------------------------------------------------------------------------
-
-
-def test_rekey_tells_progress_on_standard_error_and_the_outcome_on_standard_output(ikepy: Ikepy, serve: Serve) -> None:
-    daemon = FakeDaemon(sas=[make_ike()], says=("7d0c…01 > CREATE_CHILD_SA request 2, 505 octets",))
-    serve(daemon)
-    said = ikepy("rekey", "site")
-    assert said == Said(0, "site is rekeyed\n", "7d0c...01 > CREATE_CHILD_SA request 2, 505 octets\n")
-    assert daemon.rekeyed == [(RekeyWish("site"), 30.0)]
-
-
-@pytest.mark.parametrize("words", [("net",), ("--child", "net")])
-def test_rekey_makes_new_keys_for_one_child_and_waits_as_long_as_told(
-    ikepy: Ikepy, serve: Serve, words: tuple[str, ...]
-) -> None:
-    daemon = FakeDaemon()
-    serve(daemon)
-    assert ikepy("rekey", "site", *words, "--timeout", 5) == Said(0, "site/net is rekeyed\n", "")
-    assert daemon.rekeyed == [(RekeyWish("site", child="net"), 5.0)]
-
-
-def test_rekey_with_reauth_proves_anew_who_both_sides_are(ikepy: Ikepy, serve: Serve) -> None:
-    daemon = FakeDaemon()
-    serve(daemon)
-    assert ikepy("rekey", "site", "--reauth") == Said(0, "site is reauthenticated\n", "")
-    assert daemon.rekeyed == [(RekeyWish("site", reauth=True), 30.0)]
-
-
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
-        (("net", "--reauth"), "--reauth is of a whole connection: name no child"),
-        (("net", "--child", "other"), "name one child"),
-        (("--timeout", "0"), "0 is not in the range"),
-    ],
-)
-def test_rekey_that_makes_no_sense_is_not_understood(
-    ikepy: Ikepy, serve: Serve, words: tuple[str, ...], complaint: str
-) -> None:
-    daemon = FakeDaemon()
-    serve(daemon)
-    said = ikepy("rekey", "site", *words)
-    assert said.code == 2
-    assert complaint in said.err
-    assert not daemon.rekeyed
-
-
-@pytest.mark.parametrize(
-    ("outcome", "line"),
-    [
-        (RekeyOutcome(0, "no matching SAs to rekey found"), "ikepy: site is not up: see `ikepy status`"),
-        (
-            RekeyOutcome(1, "not rekeyed after 30 seconds; it goes on trying"),
-            "ikepy: site is not rekeyed: not rekeyed after 30 seconds; it goes on trying",
-        ),
-    ],
-)
-def test_rekey_that_fails_says_why_in_one_sentence(
-    ikepy: Ikepy, serve: Serve, outcome: RekeyOutcome, line: str
-) -> None:
-    serve(FakeDaemon(rekeying=outcome))
-    said = ikepy("rekey", "site")
-    assert (said.code, said.out, said.line) == (1, "", line)
-
-
 # -- which daemon ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [("status",), ("up", "site"), ("down", "site"), ("rekey", "site")])
+@pytest.mark.parametrize("command", [("status",), ("up", "site"), ("down", "site")])
 def test_without_a_daemon_one_line_says_what_to_do(ikepy: Ikepy, serve: Serve, command: tuple[str, ...]) -> None:
     said = ikepy(*command)
     assert (said.code, said.out) == (1, "")

@@ -167,87 +167,9 @@ def test_without_a_connection_that_is_said() -> None:
     assert draw(idle=[]).endswith("no connection is configured")
 
 
-# -- staying up --------------------------------------------------------------------------------------------------
-
-
-def about(drawn: str, what: str) -> list[str]:
-    """What stands behind that word."""
-    lines = [line.strip() for line in drawn.splitlines()]
-    return [line.removeprefix(what).strip() for line in lines if line.startswith(what)]
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"rekey_at": NOW + 3060}, "in 51 min"),
-        ({"rekey_at": NOW + 3060, "life_until": NOW + 4000}, "in 51 min"),
-        ({"rekey_at": NOW, "life_until": NOW + 540}, "due; it ends in 9 min if that fails"),
-        ({"rekey_at": NOW - 5}, "due"),
-        ({"life_until": NOW + 540}, "none; it ends in 9 min"),
-    ],
-)
-def test_a_child_says_when_it_gets_new_keys(fields: dict[str, float], words: str) -> None:
-    assert about(draw(make_ike(children=(make_child(**fields),))), "rekey") == [words]
-
-
-def test_an_ike_sa_says_when_it_gets_new_keys_and_when_both_prove_themselves() -> None:
-    site = make_ike(children=(), rekey_at=NOW + 11100, reauth_at=NOW + 80000)
-    assert about(draw(site), "rekey") == ["in 3 h 05 min, reauthentication in 22 h 13 min"]
-
-
-def test_what_is_never_rekeyed_or_under_way_says_nothing_of_it() -> None:
-    under_way = make_child(state="REKEYING", rekey_at=NOW - 1)
-    assert not about(draw(make_ike(children=(under_way, make_child("net6", 2)))), "rekey")
-
-
-def test_the_next_event_is_not_said_twice() -> None:
-    site = make_ike(rekey_at=NOW + 600, next_event=("rekeying of a child", NOW + 60))
-    assert not about(draw(site), "next")
-
-
-def test_a_replaced_child_is_no_second_tunnel() -> None:
-    old, new = make_child("net", 1, state="REKEYED"), make_child("net", 2, rekey_at=NOW + 3060)
-    assert (
-        "site/net  INSTALLED for 51 min\n"
-        "  selectors  10.1.0.0/16 = 10.2.0.0/16\n"
-        "  rekey      in 51 min\n"
-        "  proposal   aes256gcm16-noesn\n"
-        "  in, out    12.3 KiB, 149 pkt; 0 B, 0 pkt\n"
-        "site/net  replaced\n"
-        "  in, out    12.3 KiB, 149 pkt; 0 B, 0 pkt\n"
-    ) in draw(make_ike(children=(old, new)))
-
-
-def test_a_replaced_ike_sa_stands_behind_the_one_that_has_come_in_its_place() -> None:
-    old = make_ike(state="REKEYED", children=(), established_at=None, waiting_for="an answer to INFORMATIONAL")
-    new = make_ike(unique_id=2, established_at=NOW - 1)
-    drawn = draw(old, make_ike("other", 3), new)
-    assert drawn.index("site  ESTABLISHED") < drawn.index("site/net") < drawn.index("site  replaced")
-    assert drawn.index("site  replaced") < drawn.index("other  ESTABLISHED")
-    replaced = drawn[drawn.index("site  replaced") : drawn.index("other  ESTABLISHED")]
-    assert replaced.split("\n")[1].split() == ["waits", "for", "an", "answer", "to", "INFORMATIONAL"]
-
-
-@pytest.mark.parametrize("width", [80, 200])
-def test_traps_and_shunts_are_a_line_each(width: int) -> None:
-    policies = (
-        make_policy("web"),
-        make_policy("printer", mode=Mode.PASS, local=("10.1.0.9/32",), remote=("0.0.0.0/0",)),
-        make_policy("[rest]", "branch", Mode.DROP, local=("2001:db8:1::/48",), remote=("::/0",)),
-    )
-    drawn = draw(make_ike(), width=width, policies=policies, idle=[])
-    assert drawn.endswith(
-        "traps and shunts\n"
-        "site/web       trap  10.1.3.0/24 = 10.2.3.0/24\n"
-        "site/printer   pass  10.1.0.9/32 = 0.0.0.0/0\n"
-        "branch/[rest]  drop  2001:db8:1::/48 = ::/0"
-    )
-
-
-def test_a_daemon_that_has_only_shunts_does_not_say_that_nothing_is_configured() -> None:
-    drawn = draw(policies=(make_policy("lan", mode=Mode.PASS),), idle=[])
-    assert "no connection" not in drawn
-    assert "site/lan  pass" in drawn
+def test_a_name_in_brackets_is_a_name() -> None:
+    policy = make_policy("[rest]", "branch", Mode.DROP, local=("2001:db8:1::/48",), remote=("::/0",))
+    assert draw(policies=(policy,)).endswith("branch/[rest]  drop  2001:db8:1::/48 = ::/0")
 
 
 @pytest.mark.parametrize(

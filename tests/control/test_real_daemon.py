@@ -54,6 +54,39 @@ def test_a_tunnel_comes_up_is_listed_and_goes_down_over_the_control_socket(
     play(main)
 
 
+def test_rekeys_over_the_control_socket_are_told_as_progress_and_as_events(
+    make_sites: Callable[..., Sites], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ikepy")
+    sites = make_sites()
+
+    async def main(nursery: trio.Nursery) -> None:
+        await nursery.start(sites.right.run)
+        left = await nursery.start(sites.left.run)
+        assert (await left.initiate("site", "net", 20)).succeeded
+        async with talking_to(sites.left) as talk:
+            await talk.register("control-log", "ike-rekey", "child-rekey")
+
+            said, answer = await talk.call_with_events("rekey", {"child-id": "1", "timeout": "20000"})
+            assert answer == {"success": "yes", "matches": "1"}
+            assert {packet.name for packet in said} == {"control-log", "child-rekey"}
+            words = [str(packet.message.get("msg")) for packet in said]
+            assert any("child rekeyed by us: site/net, #1 " in line for line in words), words
+            (event,) = (packet.message for packet in said if packet.name == "child-rekey")
+            assert "'old': {'name': 'net', 'uniqueid': '1'" in str(event)
+            assert "'new': {'name': 'net', 'uniqueid': '2'" in str(event)
+
+            said, answer = await talk.call_with_events("rekey", {"ike": "site", "timeout": "20000"})
+            assert answer == {"success": "yes", "matches": "1"}
+            assert [packet.name for packet in said if packet.name != "control-log"] == ["ike-rekey"]
+
+            said, answer = await talk.call_with_events("terminate", {"ike-id": "1"})
+            assert answer == {"success": "yes", "matches": "1", "terminated": "1"}
+            assert any("closed: site" in str(packet.message["msg"]) for packet in said)
+
+    play(main)
+
+
 @pytest.mark.parametrize(("words", "at_most"), [({}, 0.1), ({"timeout": "3000"}, 3.5)])
 def test_force_does_not_wait_for_a_peer_that_is_gone(
     make_sites: Callable[..., Sites], words: dict[str, str], at_most: float

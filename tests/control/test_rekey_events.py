@@ -46,7 +46,7 @@ def test_a_rekeyed_ike_sa_is_told_with_the_old_one_and_the_new_one_without_child
     old, new = inner(packet.message, "site", "old"), inner(packet.message, "site", "new")
     assert (old["uniqueid"], old["state"], old["initiator-spi"]) == ("1", "REKEYED", "7d0c000000000001")
     assert (new["uniqueid"], new["state"], new["initiator-spi"]) == ("2", "ESTABLISHED", "7d0c000000000002")
-    assert old["child-sas"] == new["child-sas"] == {}
+    assert "child-sas" not in old.keys() | new.keys()
 
 
 def test_a_rekeyed_child_is_told_inside_its_ike_sa_under_its_plain_name(tmp_path: Path) -> None:

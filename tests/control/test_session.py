@@ -156,6 +156,43 @@ def test_an_ike_sa_that_begins_while_the_command_runs_is_told_of(tmp_path: Path)
     play(tmp_path, daemon, scene)
 
 
+@pytest.mark.parametrize("command", ["rekey", "terminate"])
+def test_progress_is_told_of_what_has_come_in_an_ike_sas_place(tmp_path: Path, command: str) -> None:
+    daemon = FakeDaemon(sas=[make_ike()], waits=trio.Event())
+
+    async def scene(stage: Stage) -> None:
+        talk = await stage.connect()
+        await talk.register("control-log")
+        await talk.send(PacketType.CMD_REQUEST, command, {"ike-id": "1"})
+        await daemon.begun.wait()
+        daemon.log("7d0c…01 rekeyed by us")
+        daemon.sas, daemon.successors = [make_ike(state="REKEYED"), make_ike(unique_id=2)], {1: 2}
+        daemon.log("7d0c…02 > INFORMATIONAL request 0")
+        assert (await talk.receive()).message["msg"] == "7d0c...01 rekeyed by us"
+        assert (await talk.receive()).message["msg"] == "7d0c...02 > INFORMATIONAL request 0"
+
+    play(tmp_path, daemon, scene)
+
+
+def test_progress_of_a_reauthentication_is_told_of_the_new_ike_sa_and_of_no_other_peers(tmp_path: Path) -> None:
+    daemon = FakeDaemon(sas=[make_ike()], waits=trio.Event())
+    other = replace(
+        make_ike("site", 3, addresses=("192.0.2.1", "198.51.100.9")), spi_i=bytes.fromhex("ffff000000000003")
+    )
+
+    async def scene(stage: Stage) -> None:
+        talk = await stage.connect()
+        await talk.register("control-log")
+        await talk.send(PacketType.CMD_REQUEST, "rekey", {"ike": "site", "reauth": "yes", "timeout": "9000"})
+        await daemon.begun.wait()
+        daemon.sas += [make_ike(unique_id=2), other]
+        daemon.log("ffff…03 > IKE_SA_INIT request 0")
+        daemon.log("7d0c…02 > IKE_SA_INIT request 0")
+        assert (await talk.receive()).message["msg"] == "7d0c...02 > IKE_SA_INIT request 0"
+
+    play(tmp_path, daemon, scene)
+
+
 def test_log_tells_every_line_escaped_in_ascii(tmp_path: Path) -> None:
     daemon = FakeDaemon()
 

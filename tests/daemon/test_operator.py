@@ -238,6 +238,7 @@ def test_a_rekey_that_the_peer_does_not_answer_is_given_up_waiting_for_with_a_re
         assert await left.rekey(RekeyWish(ike="site"), 1) == RekeyOutcome(
             1, "not rekeyed after 1 seconds; it goes on trying"
         )
+        assert [sa.state for sa in left.snapshot()] == ["REKEYING"]
         assert await left.rekey(RekeyWish(child="net"), None) == RekeyOutcome(1, "site/net ended before it was rekeyed")
 
     play(main)
