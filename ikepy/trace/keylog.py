@@ -17,7 +17,7 @@ import os
 from pathlib import Path as FilePath
 
 from ikepy.crypto.secret import Secret
-from ikepy.ike.events import ChildSaUp, Event
+from ikepy.ike.events import ChildSaRekeyed, ChildSaUp, Event
 from ikepy.ike.observer import SilentObserver
 from ikepy.ipsec import SaSpec
 from ikepy.wire.registry import EncrId, IntegId
@@ -75,9 +75,12 @@ class KeylogObserver(SilentObserver):
 
     def published(self, event: Event) -> None:
         """Two lines a child: in and out."""
-        if isinstance(event, ChildSaUp) and event.child.spec is not None:
-            for state in (event.child.spec.inbound, event.child.spec.outbound):
-                self._write(self._esp_file, esp_sa_line(state))
+        match event:
+            case ChildSaUp(_, child) | ChildSaRekeyed(_, _, child) if child.spec is not None:
+                for state in (child.spec.inbound, child.spec.outbound):
+                    self._write(self._esp_file, esp_sa_line(state))
+            case _:
+                pass
 
     def _write(self, file: FilePath, line: str) -> None:
         if self._broken:

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -28,18 +29,52 @@ from tests.support.pcap import read_ike
 from tests.support.recorded import Recording, keys_as_toml
 from tests.system.cases import ikepy_conf
 from tests.system.cast import NAMESPACES, Peer, addresses, issue_certificates, make_peer, route_to_us
+from tests.system.crossing import MOST, Kind, crossing
+from tests.system.rekeys import rekeys
 
 CAPTURES = CHECKOUT / "captures"
 
 
 def main(wanted: list[str]) -> int:
     """Record the stories named, or all."""
+    record_crossings([story for story in STORIES if story.lowest and (not wanted or story.folder in wanted)])
     for story in STORIES:
-        if not wanted or story.folder in wanted:
+        if not story.lowest and (not wanted or story.folder in wanted):
             with tempfile.TemporaryDirectory() as scratch:
                 record(story, Path(scratch), CAPTURES / story.folder)
             print(f"{story.folder}: {len(read_ike(CAPTURES / story.folder / 'session.pcap'))} IKE messages", flush=True)
     return 0
+
+
+def record_crossings(stories: list[Story]) -> None:
+    """Have both rekey at once until each story has happened, and keep each the first time."""
+    for kind in Kind:
+        missing = {story.lowest: story for story in stories if story.renews == kind.value}
+        if not missing:
+            continue
+        with tempfile.TemporaryDirectory() as scratch, crossing(Path(scratch)) as both:
+            for _ in range(MOST):
+                story = missing.pop(both.once(kind) or "", None)
+                if story is not None:
+                    into = CAPTURES / story.folder
+                    into.mkdir(parents=True, exist_ok=True)
+                    for name in ("session.pcap", "keys.toml"):
+                        shutil.copyfile(both.folder / name, into / name)
+                    keep_only_own_keys(into)
+                    (into / "story.md").write_text(told(story, both.left, both.swan, into))
+                    print(f"{story.folder}: recorded", flush=True)
+                if not missing:
+                    break
+        if missing:
+            raise SystemExit(f"after {MOST} tries these have not happened: {sorted(missing)}")
+
+
+def keep_only_own_keys(into: Path) -> None:
+    """Leave out the keys of IKE SAs that are not in the capture."""
+    there = {octets[:8].hex() for _, octets in read_ike(into / "session.pcap")}
+    head, *tables = (into / "keys.toml").read_text().split("[[")
+    kept = [table for table in tables if any(f'spi_i = "{spi}"' in table for spi in there)]
+    (into / "keys.toml").write_text("[[".join([head, *kept]))
 
 
 def record(story: Story, scratch: Path, into: Path) -> None:
@@ -98,8 +133,36 @@ def play(story: Story, left: Gateway, peer: Peer) -> None:
     for number in range(len(story.case.children)):
         came = crosses("left", at.inner(1, number), there, at.inner(2, number), port=story.case.port or 5001, count=3)
         assert came == 3, f"{story.folder}: {came} of 3 came back\n{left.log()}\n{peer.log()}"
+    if story.renews:
+        renew(story, left, peer)
+        assert crosses("left", at.inner(1), there, at.inner(2), count=3) == 3, f"{story.folder}\n{left.log()}"
     (left if story.we_begin else peer).down(name)
     await_true("nothing is left", lambda: not states("left"))
+
+
+def renew(story: Story, left: Gateway, peer: Peer) -> None:
+    """Rekey or reauthenticate, and wait until it is done."""
+    name = story.case.connection(story.peer)
+    before = {state.spi for state in states("left")}
+    ikes = left.call("list-sas", {}, ("list-sa",))[1][0][name]
+    if story.renews == "reauth":
+        left.rekey(name, reauth=True)
+    else:
+        of_child, of_ike = rekeys(left if story.we_begin else peer, name)
+        (of_child if story.renews == "child" else of_ike)()
+    if story.renews == "child":
+        await_true("the child is rekeyed", lambda: len({state.spi for state in states("left")} - before) == 2, 12)
+    else:
+        assert isinstance(ikes, dict)
+        old = ikes["initiator-spi"]
+        await_true("the IKE SA is another", lambda: old not in spis_of(left, name), 12)
+    time.sleep(1.5)
+
+
+def spis_of(left: Gateway, name: str) -> list[object]:
+    """The initiator SPIs of a connection's IKE SAs; of none, none is another."""
+    found = [section[name] for section in left.call("list-sas", {}, ("list-sa",))[1]]
+    return [sa["initiator-spi"] for sa in found if isinstance(sa, dict)]
 
 
 # -- story.md ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,12 @@ _CASES = {case.name: case for case in CASES}
 
 @dataclass(frozen=True)
 class Story:
-    """One recording; `changed` is a word of ikepy's configuration and what stands in its place."""
+    """One recording.
+
+    changed   a word of ikepy's configuration and what stands in its place
+    renews    what is rekeyed after the first packets: child, ike; or reauth
+    lowest    of a crossing: whose of the four nonces is the lowest
+    """
 
     name: str
     peer: str
@@ -20,11 +25,18 @@ class Story:
     what: str
     changed: tuple[str, str] | None = None
     fails: bool = False
+    renews: str = ""
+    lowest: str = ""
 
     @property
     def folder(self) -> str:
         """Its directory below captures/."""
         return f"{self.peer}-{self.name}"
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no packet goes through its children."""
+        return self.fails or bool(self.lowest)
 
     @property
     def is_pair_of_roles(self) -> str:
@@ -63,4 +75,28 @@ STORIES = (
     _story("ecdsa", "libreswan", "ecdsa", "ECDSA P-256 certificates of an ECDSA CA.", we_begin=False),
     _story("v6-in-v6", "libreswan", "v6-in-v6", "An IPv6 network through an IPv6 tunnel."),
     _story("port", "libreswan", "port", "A child of one protocol and one port of it.", we_begin=False),
+    _story("rekey-child", "strongswan", "psk-pfs", "ikepy rekeys the child, with a KE.", renews="child"),
+    _story("rekey-child-as-responder", "strongswan", "psk-gcm", "strongSwan rekeys the child.", we_begin=False, renews="child"),
+    _story("rekey-ike", "strongswan", "psk-gcm", "ikepy rekeys the IKE SA.", renews="ike"),
+    _story("rekey-ike-as-responder", "strongswan", "psk-gcm", "strongSwan rekeys the IKE SA.", we_begin=False, renews="ike"),
+    _story("reauth", "strongswan", "psk-gcm", "ikepy reauthenticates, make before break.", renews="reauth"),
+    _story("rekey-child", "libreswan", "psk-gcm", "ikepy rekeys the child.", renews="child"),
+    _story("rekey-child-as-responder", "libreswan", "psk-pfs", "libreswan rekeys the child, with a KE.", we_begin=False, renews="child"),
+    _story("rekey-ike", "libreswan", "psk-gcm", "ikepy rekeys the IKE SA.", renews="ike"),
+    _story("rekey-ike-as-responder", "libreswan", "psk-gcm", "libreswan rekeys the IKE SA.", we_begin=False, renews="ike"),
+    *(
+        _story(
+            f"crossing-{kind}-{lowest.replace(' ', '-').lower()}", "strongswan", "psk-gcm",
+            f"Both sides rekey the {words} at once, with 200 ms between them each way; the lowest of the four nonces "
+            f"is {whose}, so {goes} is deleted. (The IKE SA is older than the recording.)",
+            renews=kind, lowest=lowest,
+        )
+        for kind, words in (("child", "child"), ("ike", "IKE SA"))
+        for lowest, whose, goes in (
+            ("our Ni", "that of ikepy's request", "what ikepy made"),
+            ("our Nr", "that of strongSwan's answer to ikepy", "what ikepy made"),
+            ("their Ni", "that of strongSwan's request", "what strongSwan made"),
+            ("their Nr", "that of ikepy's answer to strongSwan", "what strongSwan made"),
+        )
+    ),
 )  # fmt: skip

@@ -58,7 +58,7 @@ def test_every_child_carried_packets_both_ways(recording: Recording) -> None:
     spis = [row["spi"] for row in recording.keys.get("esp_sa", [])]
     octets = recording.pcap.read_bytes()
 
-    assert spis or recording.folder.name == "strongswan-wrong-secret"
+    assert spis or recording.folder.name in {story.folder for story in STORIES if story.is_quiet}
     for spi in spis:
         assert octets.count(bytes.fromhex(spi[2:]) + (1).to_bytes(4, "big")) == 1, f"no first packet of {spi}"
         assert octets.count(bytes.fromhex(spi[2:]) + (3).to_bytes(4, "big")) == 1, f"no third packet of {spi}"

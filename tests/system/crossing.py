@@ -53,6 +53,11 @@ class Crossing:
     scratch: Path
     seen: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def folder(self) -> Path:
+        """Where the last crossing was captured."""
+        return self.scratch / "once"
+
     def until_each_was_lowest(self, kind: Kind) -> None:
         """Cross until each of the four nonces has been the lowest one."""
         for _ in range(MOST):
@@ -65,7 +70,7 @@ class Crossing:
 
     def once(self, kind: Kind) -> str | None:
         """Cross once, and come to rest; whose nonce was the lowest, None where the requests did not cross."""
-        folder = self.scratch / "once"
+        folder = self.folder
         folder.mkdir(exist_ok=True)
         with capturing(LEFT, f"v-{LEFT}-{RIGHT}", folder / "session.pcap"):
             self._tell_both(kind)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from tests.lab.gateway import Gateway, await_true
-from tests.lab.libreswan import Libreswan
-from tests.lab.strongswan import StrongSwan
 from tests.lab.traffic import Traffic, drops
 from tests.system.cases import CASES, Case
-from tests.system.cast import Peer, route_to_us
+from tests.system.cast import route_to_us
 from tests.system.conftest import Lab
+from tests.system.rekeys import rekeys
 from tests.system.test_matrix import of_case
 
 CHILD_REKEYS, IKE_REKEYS = 20, 5
@@ -61,21 +60,6 @@ def test_no_datagram_is_lost_in_twenty_child_rekeys_and_five_ike_rekeys(
     finally:
         (lab.left if who == "us" else other).down(name)
         await_true("nothing is left here", lambda: not of_case(lab, "left", peer, case))
-
-
-def rekeys(side: Gateway | Peer, name: str) -> tuple[Callable[[], object], Callable[[], object]]:
-    """How that side is told to rekey the child, and the IKE SA."""
-    if isinstance(side, StrongSwan):
-        return (
-            lambda: side.swanctl("--rekey", "--ike", name, "--child", "net"),
-            lambda: side.swanctl("--rekey", "--ike", name),
-        )
-    if isinstance(side, Libreswan):
-        return (
-            lambda: side.whack("--rekey-ipsec", "--name", name, check=False),
-            lambda: side.whack("--rekey-ike", "--name", name, check=False),
-        )
-    return lambda: side.rekey(name, "net"), lambda: side.rekey(name)
 
 
 def snapshot(left: Gateway, name: str) -> tuple[str, str]:
