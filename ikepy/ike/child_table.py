@@ -167,7 +167,15 @@ class ChildTable:
         self.waiting.pop(child.unique_id, None)
         to[child.unique_id] = child
         self.tidy(child.unique_id)
+        self._forget_heir(child)
         return True
+
+    def _forget_heir(self, heir: ChildSa) -> None:
+        """The peer deletes what it made to replace a child, and not that child: nothing was done to replace it."""
+        for attempt in tuple(self.replacements.values()):
+            if attempt.theirs is not None and attempt.theirs.child is heir and not attempt.is_ours:
+                attempt.theirs, attempt.winner, attempt.settled = None, None, False
+                self.tidy(attempt.old.unique_id)
 
     def state_of(self, child: ChildSa) -> str:
         """VICI's word for how it stands with a child."""

@@ -29,6 +29,7 @@ class Reauthentication:
     def __init__(self, host: Hosting) -> None:
         self._host = host
         self._old_of: dict[int, IkeSa] = {}
+        self._made: set[int] = set()
         self._reborn: dict[int, tuple[ChildConfig, ...]] = {}
 
     def begin(self, old: IkeSa) -> None:
@@ -61,6 +62,12 @@ class Reauthentication:
         old = self._old_of.pop(new.unique_id, None)
         if old is None:
             return
+        missing = [child.name for child in _children(old) if new.table.named(child.name) is None]
+        if missing and new.unique_id in self._made and isinstance(old.phase, Established):
+            self._made.discard(new.unique_id)
+            self._try_later(old, f"child {missing[0]} was not to be had")
+            new.terminate("a reauthentication that came to nothing", Cause.SUPERSEDED)
+            return
         for unique_id, replaced in self._old_of.items():
             if replaced is old:  # another that was to come in its place comes in this one's
                 self._old_of[unique_id] = new
@@ -71,6 +78,9 @@ class Reauthentication:
         before = self._old_of.pop(old.unique_id, None)
         if before is not None:
             self._old_of[new.unique_id] = before
+        if old.unique_id in self._made:
+            self._made.remove(old.unique_id)
+            self._made.add(new.unique_id)
         for unique_id, sa in self._old_of.items():
             if sa is old:
                 self._old_of[unique_id] = new
@@ -78,16 +88,21 @@ class Reauthentication:
     def ended(self, sa: IkeSa) -> None:
         """An IKE SA is over: the new one that came to nothing, or the old one that makes room."""
         old = self._old_of.pop(sa.unique_id, None)
+        self._made.discard(sa.unique_id)
         if old is not None and not isinstance(old.phase, Closed):
-            old.decided("reauthentication came to nothing: it is tried again", warning=True)
-            old.agenda.set(TimerName.REAUTHENTICATE, old.now + AGAIN)
+            self._try_later(old, "the new IKE SA was not to be had")
         children = self._reborn.pop(sa.unique_id, None)
         if children is not None:
             self._host.want(sa.connection, tuple(child.name for child in children))
 
+    def _try_later(self, old: IkeSa, reason: str) -> None:
+        old.decided(f"reauthentication came to nothing: {reason}; it is tried again", warning=True)
+        old.agenda.set(TimerName.REAUTHENTICATE, old.now + AGAIN)
+
     def _make(self, old: IkeSa, children: tuple[ChildConfig, ...]) -> None:
         new = self._host.prepare(old.connection)
         self._old_of[new.unique_id] = old
+        self._made.add(new.unique_id)
         new.begin(children)
 
 

@@ -39,6 +39,7 @@ RETIREMENT = 5.0
 "Seconds a replaced and deleted child's inbound state stays for packets in flight."
 OF_CHILDREN = frozenset({"CREATE_CHILD_SA", "rekey child", "delete child"})
 "Conversations during which the IKE SA is not to be rekeyed (RFC 7296 §2.25.2)."
+MAKING_CHILDREN = OF_CHILDREN - {"delete child"}
 REKEY_IKE = "rekey IKE SA"
 
 
@@ -120,6 +121,11 @@ class Viewing:
     def is_at_a_child(self) -> bool:
         """Whether an exchange of ours that makes, replaces or closes a child is under way."""
         return self.initiating is not None and self.initiating.name in OF_CHILDREN
+
+    @property
+    def is_making_a_child(self) -> bool:
+        """Whether an exchange of ours that brings a child is under way: the peer may have it already."""
+        return self.initiating is not None and self.initiating.name in MAKING_CHILDREN
 
     @property
     def is_shown(self) -> bool:

@@ -142,7 +142,6 @@ def test_a_new_child_is_deleted_before_the_answer_to_its_request_has_come(first:
     stage.end(lossless=False, net=1)
 
 
-@pytest.mark.xfail(strict=True, reason="CHILD_SA_NOT_FOUND for a child whose making is under way")
 @by_side
 def test_a_new_child_is_rekeyed_before_the_answer_to_its_request_has_come(first: str) -> None:
     stage = staged(TWO)

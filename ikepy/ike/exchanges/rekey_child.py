@@ -149,10 +149,12 @@ async def _give_up(sa: SaView, spi: Spi) -> None:
 
 
 def _child_meant(sa: SaView, request: Received) -> ChildSa:
-    """The child whose peer's half REKEY_SA names; raises ChildSaNotFound."""
+    """The child whose peer's half REKEY_SA names; raises ChildSaNotFound, TemporaryFailure."""
     rekey = request.message.notify(NotifyType.REKEY_SA)
     octets = rekey.spi if rekey is not None else b""
     child = sa.child_by_spi_out(parse_spi(octets)) if len(octets) == SPI_OCTETS else None
+    if rekey is not None and child is None and sa.is_making_a_child:
+        raise TemporaryFailure(f"no child with SPI {octets.hex()} yet: the answer that brings one may be on its way")
     if rekey is None or rekey.protocol is not ProtocolId.ESP or child is None:
         raise ChildSaNotFound(f"no child with SPI {octets.hex()} to rekey", octets[:SPI_OCTETS])
     return child

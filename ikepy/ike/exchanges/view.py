@@ -65,6 +65,10 @@ class SaView(Protocol):
         """Whether an exchange of ours that makes, replaces or closes a child is under way (RFC 7296 §2.25.2)."""
 
     @property
+    def is_making_a_child(self) -> bool:
+        """Whether an exchange of ours that brings a child is under way: the peer may have it already."""
+
+    @property
     def peer_identity(self) -> Identification:
         """The peer's proven identity; only of an authenticated IKE SA."""
 
