@@ -27,6 +27,7 @@ from ikepy.daemon.workers import Workers, WorkersBusy
 from ikepy.ike.actions import Done, Failed, Outcome, Ticket
 from ikepy.ike.effects import (
     AllocateSpi,
+    AskAgain,
     ComputeSharedSecret,
     Effect,
     FindTrustingConnections,
@@ -116,6 +117,7 @@ class Performer:
             InstallOutbound: lambda effect: InKernel(partial(kernel.install_outbound, effect.child, effect.replaces)),
             LookAtInbound: lambda effect: InKernel(partial(kernel.seen_inbound, effect.states)),
             InstallPolicies: lambda effect: InKernel(partial(kernel.install_policies, effect.owner, effect.policies)),
+            AskAgain: lambda effect: InKernel(partial(kernel.ask_again, effect.reqid)),
             RemovePolicies: lambda effect: InKernel(partial(kernel.remove_policies, effect.owner)),
             RemoveChildSa: lambda effect: InKernel(partial(kernel.remove_child, effect.child)),
             ResolvePath: self._resolve_paths,

@@ -303,3 +303,10 @@ class RemovePolicies(Effect[None]):
     """Take the policies of an owner out that nobody else holds."""
 
     owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain(Effect[None]):
+    """Have the next packet that meets the trap of a request ID ask once more: what it asked for came to nothing."""
+
+    reqid: int

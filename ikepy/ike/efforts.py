@@ -89,8 +89,12 @@ class Effort:
         if self._wanted and self._host.now >= self._not_before:
             self._host.set_timer(self._timer, self._host.now + LOOK_AGAIN)
 
-    def failed(self, child: str | None, cause: Cause) -> None:
-        """What was tried came to nothing: one child, or with None an IKE SA and all that was to come by it."""
+    def failed(self, child: str | None, cause: Cause) -> bool:
+        """What was tried came to nothing: one child, or with None an IKE SA and all that was to come by it.
+
+        Says whether anything that was tried is lost by it.
+        """
+        lost: list[str] = []
         if cause in _WANTED_ENDS:
             self._end_as_wanted(child)
         elif cause is not Cause.SUPERSEDED:
@@ -103,6 +107,7 @@ class Effort:
                 self._handed_over.pop(name, None)
             if lost:
                 self._wait()
+        return bool(lost)
 
     # -- being up ------------------------------------------------------------------------------------------------
 

@@ -87,8 +87,8 @@ class Keeper:
     def attempt_failed(self, connection: str, child: str | None, cause: Cause) -> None:
         """A child came to nothing; with None an IKE SA is over or came to nothing, and what waited for it as well."""
         effort = self._effort(connection)
-        if effort is not None:
-            effort.failed(child, cause)
+        if effort is not None and effort.failed(child, cause):
+            self._traps.let_ask_again(connection)
 
     def acquired(self, acquire: Acquire) -> None:
         """A packet met a trap."""

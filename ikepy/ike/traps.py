@@ -17,7 +17,7 @@ from ikepy.config.model import AddressPatternKind, ChildConfig
 from ikepy.ike.actions import Path
 from ikepy.ike.backoff import wait_after
 from ikepy.ike.child import expand, make_policies, priority
-from ikepy.ike.effects import InstallPolicies, RemovePolicies, ResolvePath
+from ikepy.ike.effects import AskAgain, InstallPolicies, RemovePolicies, ResolvePath
 from ikepy.ike.errors import IkeError, PeerUnknown
 from ikepy.ike.events import InstalledPolicy
 from ikepy.ike.keeper_host import KeeperHost, KeeperTimer, Purpose
@@ -126,6 +126,12 @@ class Traps:
 
     # -- doing ---------------------------------------------------------------------------------------------------
 
+    def let_ask_again(self, connection: str) -> None:
+        """What packets asked of the connection's traps came to nothing: the next one may ask."""
+        for reqid, name in tuple(self._by_reqid.items()):
+            if name[0] == connection:
+                self._host.run(f"trap of {' '.join(name)}", _ask_again(reqid))
+
     def try_again(self, connection: str) -> None:
         """The wait after a failed try is over."""
         failing = self._failing.get(connection)
@@ -233,6 +239,10 @@ class Traps:
             f"trying again in {failing.again_at - self._host.now:.1f} seconds: {fault}",
             warning=failing.tries == 1,
         )
+
+
+async def _ask_again(reqid: int) -> None:
+    await AskAgain(reqid)
 
 
 def check_can_stand(named: Named) -> None:

@@ -234,6 +234,10 @@ class BookedKernel:
         idle = max(time.time() - max(used), 0.0) if used else None
         return InboundSeen(idle, sum(counted.packets for counted in found))
 
+    async def ask_again(self, reqid: int) -> None:
+        """Have the next packet that meets a trap of that request ID ask once more."""
+        await trio.lowlevel.checkpoint()
+
     async def dump_states(self) -> tuple[SaSpec, ...]:
         """The states of ours in the kernel, whoever of us installed them."""
         return await self._tables.states()

@@ -104,6 +104,9 @@ class Kernel(Protocol):
     async def remove_policies(self, owner: Owner) -> None:
         """Remove all policies of `owner` that nobody else holds."""
 
+    async def ask_again(self, reqid: int) -> None:
+        """Have the next packet that meets a trap of that request ID ask once more, though one has asked just now."""
+
     async def counters(self, sa: SaId) -> SaCounters | None:
         """What the kernel counted of a state; None where there is no such state."""
 

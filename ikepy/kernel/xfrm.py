@@ -86,14 +86,14 @@ class XfrmTables:
         messages = await self._connection.dump(make(dump, numbers.XFRM_MSG_GETSA, nothing=None))
         return [message for message in messages if self.is_ours(message["sa"].reqid)]
 
-    async def remove_larval(self) -> None:
-        """Remove what an ACQUIRE leaves for xfrm_acq_expires: placeholders without SPI, which no DELSA can name.
+    async def remove_larval(self, reqid: int | None = None) -> None:
+        """Remove, of one request ID or of all of ours, what an ACQUIRE leaves for xfrm_acq_expires: placeholders without SPI, which no DELSA can name.
 
         A state of the same addresses and request ID takes a placeholder's place, and can be deleted.
         """
         messages: list[xfrm_message] = []
         for message in await self.dump_states():
-            if message["sa"].id.spi == 0:
+            if message["sa"].id.spi == 0 and reqid in {None, message["sa"].reqid}:
                 spec = _in_place_of(message)
                 messages += [make_state(spec), make_state_id(spec.id, numbers.XFRM_MSG_DELSA, spec.mark)]
         if messages:
@@ -217,6 +217,11 @@ class XfrmKernel(BookedKernel):
         """Remove all that is ours: routes, policies, states, and placeholders of states."""
         await super().remove_everything()
         await self._xfrm.remove_larval()
+
+    async def ask_again(self, reqid: int) -> None:
+        """Remove what keeps the kernel from asking again within xfrm_acq_expires."""
+        async with self._turn():
+            await self._xfrm.remove_larval(reqid)
 
     def bypass(self, sock: socket.socket) -> None:
         """Let the socket's packets pass outside IPsec policy, in and out; raises KernelRefused."""

@@ -21,7 +21,7 @@ from tests.support.pair import Pair, networks
 from tests.support.sealing import ask, sa_of
 from tests.support.stage import Stage, error_of, esp, events_of, facing, staged
 
-by_side = pytest.mark.parametrize("first", ("left", "right"))
+by_side = pytest.mark.parametrize("first", ["left", "right"])
 
 
 @by_side

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
@@ -12,7 +11,7 @@ import pytest
 import trio
 
 from ikepy.ike.errors import KernelRefused
-from ikepy.ike.events import Acquire, Expire, KernelEvent, Mapping
+from ikepy.ike.events import Acquire, Expire, Mapping
 from ikepy.ipsec import ChildSaSpec, Direction, Lifetime, Mode, Owner, PolicyAction, PolicySpec, Selector, UdpEncap
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.messages import MESSAGE_CLASSES, expire, numbers
@@ -23,54 +22,16 @@ from ikepy.kernel.sockets import bypass
 from ikepy.kernel.translate import make_state
 from ikepy.kernel.xfrm import XfrmKernel, XfrmTables
 from tests.kernel.rig import XfrmHost, inside, make_child, mirrored, ping, run, two_hosts
+from tests.kernel.two import next_event, play, site_to_site
 from tests.support.entropy import SeededEntropy
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
-
-Story = Callable[[XfrmKernel, XfrmKernel], Awaitable[None]]
 
 
 @pytest.fixture
 def pair(xfrm_host: XfrmHost) -> Iterator[None]:
     with two_hosts():
         yield
-
-
-@asynccontextmanager
-async def kernel_in(namespace: str, **options: int) -> AsyncIterator[XfrmKernel]:
-    with inside(namespace):
-        opening = XfrmKernel.open(SeededEntropy(), **options)
-        kernel = await opening.__aenter__()
-    try:
-        yield kernel
-    finally:
-        await opening.__aexit__(None, None, None)
-
-
-def play(story: Story) -> None:
-    async def main() -> None:
-        with trio.fail_after(30):
-            async with kernel_in("ika") as a, kernel_in("ikb") as b:
-                await story(a, b)
-            for name in ("ika", "ikb"):
-                assert run("ip", "-n", name, "xfrm", "state") == ""
-                policies = run("ip", "-n", name, "xfrm", "policy")
-                assert [line for line in policies.splitlines() if "dir " in line] == []
-
-    trio.run(main)
-
-
-def site_to_site(number: int = 1) -> ChildSaSpec:
-    return make_child(number, here="10.99.0.1", there="10.99.0.2")
-
-
-async def next_event(kernel: XfrmKernel, kind: type[KernelEvent]) -> KernelEvent:
-    """The next event of a kind; others (addresses that settle) are passed over."""
-    with trio.fail_after(5):
-        async for event in kernel.events:
-            if isinstance(event, kind):
-                return event
-    raise AssertionError("no more events")
 
 
 # -- packets -----------------------------------------------------------------------------------------------------
@@ -218,6 +179,23 @@ def test_a_packet_at_a_trap_is_told_with_the_traps_request_id(pair: None) -> Non
         assert event.selector.destination == IPv4Network("10.2.0.1/32")
         assert event.selector.protocol == socket.IPPROTO_ICMP
         assert run("ip", "-n", "ika", "xfrm", "state") != "", "the kernel's placeholder, which play() finds gone"
+
+    play(story)
+
+
+def test_a_trap_asks_again_at_once_only_when_it_is_told_to(pair: None) -> None:
+    child = site_to_site()
+
+    async def story(a: XfrmKernel, b: XfrmKernel) -> None:
+        await a.install_policies(Owner("trap"), (child.policies[0],))
+        await ping("ika", "10.1.0.1", "10.2.0.1", 1, patience=0.1)
+        assert isinstance(await next_event(a, Acquire), Acquire)
+        await ping("ika", "10.1.0.1", "10.2.0.1", 1, patience=0.1)
+        with pytest.raises(trio.WouldBlock):
+            a.events.receive_nowait()
+        await a.ask_again(child.inbound.reqid)
+        await ping("ika", "10.1.0.1", "10.2.0.1", 1, patience=0.1)
+        assert isinstance(await next_event(a, Acquire), Acquire)
 
     play(story)
 

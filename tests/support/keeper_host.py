@@ -19,7 +19,7 @@ from ikepy.config.model import ChildConfig, Config, ConnectionConfig
 from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.causes import Cause
 from ikepy.ike.conversation import Broken, Conversation, Step, Wants
-from ikepy.ike.effects import Effect, InstallPolicies, RemovePolicies, ResolvePath
+from ikepy.ike.effects import AskAgain, Effect, InstallPolicies, RemovePolicies, ResolvePath
 from ikepy.ike.errors import IkeError, PeerUnknown
 from ikepy.ike.events import Event
 from ikepy.ike.keeper import Keeper
@@ -205,6 +205,8 @@ class MemoryKeeperHost:
                 if self.refuse_policies is not None:
                     raise self.refuse_policies
                 self.table.commit(self.table.plan_add(owner, policies))
+            case AskAgain():
+                pass
             case RemovePolicies(owner):
                 self.table.commit(self.table.plan_remove(owner))
             case _:

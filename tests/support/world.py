@@ -43,6 +43,7 @@ class MemoryKernel:
         self.reserved: set[SaId] = set()
         self.refuse: Exception | None = None
         self.packets: dict[SaId, int] = {}
+        self.asked_again: list[int] = []
         self.policies: dict[Owner, tuple[PolicySpec, ...]] = {}
 
     def allocate(self, effect: effects.AllocateSpi) -> Spi:
@@ -197,6 +198,9 @@ class World:
                 return self.kernel.remove(effect)
             case effects.InstallPolicies(owner, policies):
                 self.kernel.policies[owner] = policies
+                return None
+            case effects.AskAgain(reqid):
+                self.kernel.asked_again.append(reqid)
                 return None
             case effects.RemovePolicies(owner):
                 self.kernel.policies.pop(owner, None)
