@@ -13,8 +13,9 @@ test: debian-lab lint types contracts unit scenarios system wheel ## all that CI
 quick: .venv/ready lint types contracts ## no lab, under a minute
 	$(PY) -m pytest -q -m "not system and not slow"
 
-soak: .venv/ready ## each scenario 20,000 times over, about an hour on two cores
+soak: .venv/ready debian-lab ## each scenario 20,000 times over, an hour and a half on two cores; lines away for ten minutes
 	IKEPY_SEEDS=20000 $(PY) -m pytest -q tests/scenarios/test_seeds.py
+	$(LAB) $(PY) -m pytest -q -m soak tests/system
 
 bench: .venv/ready debian-lab ## CPU of a responder beside charon's, micro-benchmarks
 	@$(LAB) $(PY) tests/bench/run.py
