@@ -38,6 +38,7 @@ from ikepy.ike.effects import (
     LocalIdentity,
     LookAtInbound,
     MakeKeyExchange,
+    MoveChildSa,
     ReleaseSpi,
     RemoveChildSa,
     RemovePolicies,
@@ -119,6 +120,7 @@ class Performer:
             InstallPolicies: lambda effect: InKernel(partial(kernel.install_policies, effect.owner, effect.policies)),
             AskAgain: lambda effect: InKernel(partial(kernel.ask_again, effect.reqid)),
             RemovePolicies: lambda effect: InKernel(partial(kernel.remove_policies, effect.owner)),
+            MoveChildSa: lambda effect: InKernel(partial(kernel.move_child, effect.child)),
             RemoveChildSa: lambda effect: InKernel(partial(kernel.remove_child, effect.child)),
             ResolvePath: self._resolve_paths,
         }
@@ -175,7 +177,8 @@ class Performer:
         return _by_cost(partial(self.auth.verify_auth, effect), slow=not cheap)
 
     def _allocate_spi(self, effect: AllocateSpi) -> Way:
-        return InKernel(partial(self._kernel.allocate_spi, effect.destination, effect.protocol))
+        allocate = self._kernel.allocate_spi
+        return InKernel(partial(allocate, effect.destination, effect.protocol, hold_early=effect.hold_early))
 
     def _resolve_paths(self, effect: ResolvePath) -> Way:
         return Waiting(partial(resolve_paths, self.config, effect.connection, self._links))

@@ -204,10 +204,15 @@ class TrustAnchorHashes(Effect[tuple[bytes, ...]]):
 
 @dataclass(frozen=True, slots=True)
 class AllocateSpi(Effect[Spi]):
-    """Draw an SPI that no state of this host has for that destination."""
+    """Draw an SPI that no state of this host has for that destination.
+
+    hold_early   packets that come for it are held, where the host can do that, until its state is installed or the
+                 SPI is given back
+    """
 
     destination: IpAddress
     protocol: ProtocolId
+    hold_early: bool = False
 
     def undo(self, reply: Spi) -> Effect[None] | None:
         """Give the SPI back; harmless after the state was installed."""
@@ -258,6 +263,16 @@ class InstallOutbound(Effect[None]):
 
     child: ChildSaSpec
     replaces: ChildSaSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveChildSa(Effect[None]):
+    """Have what is there of a child between the addresses its spec has now, its sequence numbers going on.
+
+    Raises KernelRefused, and then it is where it was.
+    """
+
+    child: ChildSaSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from ikepy.ipsec import (
     SaSpec,
     Spi,
 )
+from ikepy.kernel.early import EarlyPackets
 from ikepy.kernel.interface import MOST_EVENTS, KernelLosses, LinkTable
 from ikepy.kernel.netlink import NetlinkFailed, Refusal
 from ikepy.kernel.operations import (
@@ -49,6 +50,8 @@ from ikepy.kernel.operations import (
     operations_of,
 )
 from ikepy.kernel.owners import Peer, PolicyTable, key_of, peer_of
+from ikepy.kernel.progress import FRESH, Progress
+from ikepy.kernel.state_book import StateBook
 from ikepy.wire.registry import ProtocolId
 
 _FIRST_SPI = 256
@@ -73,6 +76,9 @@ class Tables(Protocol):
 
     async def counters(self, sa: SaId, mark: Mark | None) -> SaCounters | None:
         """What was counted of a state; None where there is none."""
+
+    async def progress(self, spec: SaSpec) -> Progress | None:
+        """How far a state has come; None where there is none."""
 
 
 class _Turn:
@@ -102,13 +108,14 @@ class _Turn:
 class BookedKernel:
     """The order of effects and the books of who holds what, over the tables it is given."""
 
-    def __init__(self, entropy: Entropy, tables: Tables, links: LinkTable) -> None:
+    def __init__(self, entropy: Entropy, tables: Tables, links: LinkTable, early: EarlyPackets) -> None:
         self._entropy = entropy
         self._tables = tables
         self._links = links
+        self._early = early
         self._turn = partial(_Turn, trio.StrictFIFOLock())
         self._reserved: set[SaId] = set()
-        self._states: dict[SaId, tuple[Owner, SaSpec]] = {}
+        self._states = StateBook()
         self._policies = PolicyTable()
         self._routes: dict[Owner, list[RouteSpec]] = {}
         self._tell, self.events = trio.open_memory_channel[KernelEvent](MOST_EVENTS)
@@ -122,11 +129,11 @@ class BookedKernel:
     @property
     def known_states(self) -> tuple[SaSpec, ...]:
         """What we installed and did not remove."""
-        return tuple(spec for _, spec in self._states.values())
+        return self._states.specs
 
     # -- SPIs ----------------------------------------------------------------------------------------------------
 
-    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId) -> Spi:
+    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId, *, hold_early: bool = False) -> Spi:
         """Draw an SPI that nothing of ours has for that destination, and keep it until released or installed."""
         await trio.lowlevel.checkpoint()
         async with self._turn():
@@ -135,6 +142,8 @@ class BookedKernel:
                 sa = SaId(destination, protocol, spi)
                 if spi >= _FIRST_SPI and sa not in self._reserved and sa not in self._states:
                     self._reserved.add(sa)
+                    if hold_early:
+                        await self._early.hold(sa)
                     return spi
         raise KernelRefused(f"no free SPI in {_SPI_DRAWS} draws: the source of randomness repeats itself")
 
@@ -143,6 +152,7 @@ class BookedKernel:
         await trio.lowlevel.checkpoint()
         async with self._turn():
             self._reserved.discard(sa)
+            await self._early.let_go(sa)
 
     # -- children ------------------------------------------------------------------------------------------------
 
@@ -160,7 +170,7 @@ class BookedKernel:
         """Install the outbound state of a child whose inbound one is there; see Kernel."""
         async with self._turn():
             await self._do([AddState(child.outbound)])
-            self._states[child.outbound.id] = (child.owner, child.outbound)
+            self._states.add(child.owner, child.outbound)
             await self._retire(replaces)
 
     async def _install(self, child: ChildSaSpec, states: tuple[SaSpec, ...], replaces: ChildSaSpec | None) -> None:
@@ -168,8 +178,9 @@ class BookedKernel:
         await self._do([*map(AddState, states), *operations_of(plan)])
         self._policies.commit(plan)
         for spec in states:
-            self._states[spec.id] = (child.owner, spec)
+            self._states.add(child.owner, spec)
         self._reserved.discard(child.inbound.id)
+        await self._early.let_go(child.inbound.id)
         try:
             await self._add_routes(child)
         except KernelRefused:
@@ -180,9 +191,10 @@ class BookedKernel:
     async def _retire(self, child: ChildSaSpec | None) -> None:
         """Remove the outbound state of a child in whose place another has come: packets change over to that."""
         # Not in one write with the other's: taking this back would begin its sequence numbers anew.
-        if child is not None and self._states.get(child.outbound.id, (None,))[0] == child.owner:
-            del self._states[child.outbound.id]
-            await self._undo([DeleteState(child.outbound)])
+        outbound = self._states.find(child.owner, inbound=False) if child is not None else None
+        if outbound is not None:
+            self._states.remove(outbound.id)
+            await self._undo([DeleteState(outbound)])
 
     async def remove_child(self, child: ChildSaSpec) -> None:
         """Remove routes, the policies nobody else holds, and both states; what is gone already is no fault."""
@@ -193,15 +205,48 @@ class BookedKernel:
         plan = self._policies.plan_remove(child.owner)
         self._policies.commit(plan)
         operations = operations_of(plan)
-        for spec in (child.inbound, child.outbound):
-            # An SPI that was taken when the child came belongs to somebody else.
-            if self._states.get(spec.id, (None,))[0] == child.owner:
-                del self._states[spec.id]
-                operations.append(DeleteState(spec))
+        for spec in self._states.of(child.owner):
+            self._states.remove(spec.id)
+            operations.append(DeleteState(spec))
         try:
             await self._remove_routes(child.owner)
         finally:
             await self._undo(operations)
+
+    async def move_child(self, child: ChildSaSpec) -> None:
+        """Have what is there of a child between other addresses, as its spec says now; its sequence numbers go on."""
+        async with self._turn():
+            before = self._states.of(child.owner)
+            if not before:
+                return
+            plan = self._policies.plan_add(child.owner, child.policies, peer_of(child))
+            first: list[Operation] = []
+            last: list[Operation] = []
+            after = []
+            for spec in before:
+                moved = child.inbound if spec.inbound else child.outbound
+                if moved == spec:
+                    continue
+                progress = await self._tables.progress(spec) or FRESH
+                new, gone = AddState(moved, progress.continued()), DeleteState(spec, progress.continued())
+                # The old one of the same name must go before; one of another stays until the new one is there.
+                first += (gone, new) if moved.id == spec.id else (new,)
+                last += () if moved.id == spec.id else (gone,)
+                after.append((spec, moved))
+            await self._do([*first, *operations_of(plan), *last])
+            self._policies.commit(plan)
+            for spec, moved in after:
+                self._states.remove(spec.id)
+                self._states.add(child.owner, moved)
+            await self._move_routes(child)
+
+    async def _move_routes(self, child: ChildSaSpec) -> None:
+        before = self._routes.pop(child.owner, [])
+        try:
+            await self._add_routes(child)
+        finally:
+            for route in reversed(before):
+                await self._links.remove_route(route)
 
     # -- policies ------------------------------------------------------------------------------------------------
 
@@ -224,7 +269,7 @@ class BookedKernel:
     async def counters(self, sa: SaId) -> SaCounters | None:
         """What the kernel counted of a state; None where there is no such state."""
         booked = self._states.get(sa)
-        return await self._tables.counters(sa, booked[1].mark if booked is not None else None)
+        return await self._tables.counters(sa, booked.mark if booked is not None else None)
 
     async def seen_inbound(self, states: Sequence[SaId]) -> InboundSeen:
         """What came in by these states; those that are gone count as nothing."""
@@ -259,6 +304,7 @@ class BookedKernel:
             self._policies.clear()
             self._states.clear()
             self._reserved.clear()
+            await self._early.let_all_go()
             try:
                 for owner in tuple(self._routes):
                     await self._remove_routes(owner)

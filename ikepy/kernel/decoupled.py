@@ -22,6 +22,7 @@ from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.netlink import Refusal
 from ikepy.kernel.operations import AddPolicy, AddState, DeletePolicy, DeleteState, Operation, ReplacePolicy
 from ikepy.kernel.owners import PolicyKey, key_of
+from ikepy.kernel.progress import FRESH, Progress
 from ikepy.kernel.translate import make_policy, make_state
 
 _LOOPBACK = IPv4Address("127.0.0.1")
@@ -34,7 +35,9 @@ class MemoryTables:
         self.sad: dict[SaId, SaSpec] = {}
         self.spd: dict[PolicyKey, PolicySpec] = {}
         self.counts: dict[SaId, SaCounters] = {}
+        self.progress: dict[SaId, Progress] = {}
         self.indexes: dict[PolicyKey, int] = {}
+        self.held: set[SaId] = set()
         self.writes: list[tuple[Operation, ...]] = []
 
 
@@ -68,6 +71,11 @@ class _View:
         await trio.lowlevel.checkpoint()
         return self._memory.counts.get(sa)
 
+    async def progress(self, spec: SaSpec) -> Progress | None:
+        """How far a state has come; None where there is none."""
+        await trio.lowlevel.checkpoint()
+        return self._memory.progress.get(spec.id, FRESH) if spec.id in self._memory.sad else None
+
     def _is_ours(self, key: PolicyKey, policy: PolicySpec) -> bool:
         number = policy.template.reqid if policy.template is not None else self._memory.indexes[key]
         return number in self._ours
@@ -89,12 +97,14 @@ class _View:
         """Do one; 0 or what Linux would refuse it with."""
         memory = self._memory
         match operation:
-            case AddState(spec):
+            case AddState(spec, progress):
                 if spec.id in memory.sad:
                     return EEXIST
+                memory.progress[spec.id] = progress
                 memory.sad[spec.id] = replace(spec, inbound=False)
                 memory.counts[spec.id] = SaCounters(octets=0, packets=0, last_used=None, added=0)
             case DeleteState(spec):
+                memory.progress.pop(spec.id, None)
                 if memory.sad.pop(spec.id, None) is None:
                     return ESRCH
                 memory.counts.pop(spec.id)
@@ -110,6 +120,30 @@ class _View:
                     return ENOENT
                 memory.indexes.pop(key_of(policy), None)
         return 0
+
+
+class _Held:
+    """EarlyPackets without packets: which SPIs they would be held for."""
+
+    def __init__(self, memory: MemoryTables) -> None:
+        self._memory = memory
+        self._ours: set[SaId] = set()
+
+    async def hold(self, sa: SaId) -> None:
+        """Note the SPI."""
+        await trio.lowlevel.checkpoint()
+        self._ours.add(sa)
+        self._memory.held.add(sa)
+
+    async def let_go(self, sa: SaId) -> None:
+        """Forget the SPI."""
+        self._ours.discard(sa)
+        self._memory.held.discard(sa)
+
+    async def let_all_go(self) -> None:
+        """Forget all that we noted."""
+        self._memory.held -= self._ours
+        self._ours.clear()
 
 
 class FixedLinks:
@@ -160,7 +194,7 @@ class DecoupledKernel(BookedKernel):
         self.memory = memory if memory is not None else MemoryTables()
         self.fixed_links = FixedLinks(addresses)
         view = _View(self.memory, range(reqid_base, reqid_base + reqid_count))
-        super().__init__(entropy, view, self.fixed_links)
+        super().__init__(entropy, view, self.fixed_links, _Held(self.memory))
 
     def count(self, sa: SaId, counters: SaCounters) -> None:
         """Say what is counted of a state from now on."""

@@ -71,8 +71,11 @@ class Kernel(Protocol):
     def links(self) -> LinkTable:
         """Addresses and routes."""
 
-    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId) -> Spi:
-        """Draw an SPI that nothing of ours has for that destination, and keep it until released or installed."""
+    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId, *, hold_early: bool = False) -> Spi:
+        """Draw an SPI that nothing of ours has for that destination, and keep it until released or installed.
+
+        hold_early   packets that come for it before then are held where this host can do that, and let go on after
+        """
 
     async def release_spi(self, sa: SaId) -> None:
         """Forget an SPI that no state was made of; harmless afterwards."""
@@ -97,6 +100,12 @@ class Kernel(Protocol):
 
     async def remove_child(self, child: ChildSaSpec) -> None:
         """Remove routes, the policies nobody else holds, and what is there of both states; what is gone is no fault."""
+
+    async def move_child(self, child: ChildSaSpec) -> None:
+        """Have what is there of a child between the addresses its spec has now, its sequence numbers going on.
+
+        Nothing where nothing of it is there. Raises KernelRefused, and then it is where it was.
+        """
 
     async def install_policies(self, owner: Owner, policies: Sequence[PolicySpec]) -> None:
         """Install policies (a trap, a shunt) for `owner`, all or none; raises PolicyTaken or KernelRefused."""

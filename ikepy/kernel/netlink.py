@@ -123,8 +123,11 @@ class Connection:
         trio.lowlevel.notify_closing(self._sock)
         self._sock.close()
 
-    async def request(self, messages: Sequence[nlmsg]) -> list[Answer]:
+    async def request(self, messages: Sequence[nlmsg], closing: bytes = b"") -> list[Answer]:
         """Send messages in one write (in several over MOST_IN_A_WRITE) and return what came back for each, in order.
+
+        closing   what ends a batch of netfilter, and is not answered; a refusal of the batch as a whole answers the
+                  first message
 
         Raises NetlinkFailed where no answer comes in time, or answers were lost.
         """
@@ -132,7 +135,7 @@ class Connection:
         async with self._lock:
             for start in range(0, len(messages), MOST_IN_A_WRITE):
                 some = messages[start : start + MOST_IN_A_WRITE]
-                answers += await self._exchange(some, dump=False)
+                answers += await self._exchange(some, dump=False, closing=closing)
         return answers
 
     async def dump(self, message: nlmsg) -> list[nlmsg]:
@@ -146,7 +149,7 @@ class Connection:
                     break
         return answer.replies
 
-    async def _exchange(self, messages: Sequence[nlmsg], *, dump: bool) -> list[Answer]:
+    async def _exchange(self, messages: Sequence[nlmsg], *, dump: bool, closing: bytes = b"") -> list[Answer]:
         first = self._sequence + 1
         answers = [Answer() for _ in messages]
         octets = bytearray()
@@ -160,9 +163,10 @@ class Connection:
             octets += message.data
         self._sequence = first + len(messages) - 1
         with trio.move_on_after(self._patience):
-            await self._send(octets)
+            await self._send(octets + closing)
             while not self._take(await self._receive(), first, answers):
-                pass
+                if closing and answers[0].refusal is not None:
+                    break
             return answers
         raise NetlinkFailed(f"the kernel did not answer within {self._patience:g} s")
 

@@ -12,6 +12,7 @@ from ikepy.ike.errors import KernelRefused, PolicyTaken, SpiTaken
 from ikepy.ipsec import PolicyAction, PolicySpec, SaSpec
 from ikepy.kernel.netlink import Refusal
 from ikepy.kernel.owners import Plan
+from ikepy.kernel.progress import FRESH, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,18 @@ class AddState:
     """Install a state; refused with EEXIST where one has its name."""
 
     spec: SaSpec
+    progress: Progress = FRESH
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteState:
-    """Remove a state; refused with ESRCH where there is none."""
+    """Remove a state; refused with ESRCH where there is none.
+
+    progress   where it goes on should this be taken back
+    """
 
     spec: SaSpec
+    progress: Progress = FRESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,8 @@ def inverse(operation: Operation) -> Operation:
     match operation:
         case AddState(spec):
             return DeleteState(spec)
-        case DeleteState(spec):
-            return AddState(spec)
+        case DeleteState(spec, progress):
+            return AddState(spec, progress)
         case AddPolicy(policy):
             return DeletePolicy(policy)
         case ReplacePolicy(after, before):

@@ -51,6 +51,7 @@ from ikepy.kernel.messages.values import (
     xfrm_user_offload,
     xfrm_user_tmpl,
 )
+from ikepy.kernel.progress import FRESH, Progress, progress_attributes
 from ikepy.wire.registry import EncrId, IntegId, ProtocolId
 
 MOST_REPLAY_WINDOW = 4096
@@ -127,10 +128,13 @@ def read_selector(sel: xfrm_selector) -> Selector:
 # -- states ------------------------------------------------------------------------------------------------------
 
 
-def make_state(spec: SaSpec, *, interface_index: int = 0, update: bool = False) -> xfrm_message:
+def make_state(
+    spec: SaSpec, *, interface_index: int = 0, update: bool = False, progress: Progress = FRESH
+) -> xfrm_message:
     """Make NEWSA (or UPDSA).
 
     interface_index  of the interface that spec.offload names
+    progress         where its sequence numbers go on
 
     Raises ValueError where Linux has no such algorithm, or key or replay window have a wrong size.
     """
@@ -153,9 +157,7 @@ def make_state(spec: SaSpec, *, interface_index: int = 0, update: bool = False) 
     if spec.encap is not None:
         encap = xfrm_encap_tmpl(numbers.UDP_ENCAP_ESPINUDP, spec.encap.source_port, spec.encap.destination_port)
         attributes.append(("XFRMA_ENCAP", encap))
-    if wide:
-        words = (window + 31) // 32
-        attributes.append(("XFRMA_REPLAY_ESN_VAL", xfrm_replay_state_esn(words, 0, 0, 0, 0, window, b"")))
+    attributes += progress_attributes(progress, window, wide=wide)
     if spec.offload is not None:
         inbound = numbers.XFRM_OFFLOAD_INBOUND if spec.inbound else 0
         attributes.append(("XFRMA_OFFLOAD_DEV", xfrm_user_offload(interface_index, inbound)))

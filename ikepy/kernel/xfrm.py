@@ -20,6 +20,7 @@ from ikepy.ike.events import KernelEvent
 from ikepy.ipsec import Mark, Mode, PolicyAction, PolicySpec, SaCounters, SaId, SaSpec
 from ikepy.kernel import sockets
 from ikepy.kernel.base import BookedKernel
+from ikepy.kernel.early import QueuedEarly
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.links import ROUTE_TABLE, Links
 from ikepy.kernel.messages import MESSAGE_CLASSES, dump, numbers, xfrm_message
@@ -30,6 +31,7 @@ from ikepy.kernel.notices import Notices, epoch, missed
 from ikepy.kernel.operations import AddPolicy, AddState, DeletePolicy, DeleteState, Operation, ReplacePolicy
 from ikepy.kernel.owners import PolicyKey, key_of
 from ikepy.kernel.probe import require_esp, throw_away_state
+from ikepy.kernel.progress import Progress, read_progress
 from ikepy.kernel.translate import (
     direction_number,
     make_policy,
@@ -115,11 +117,16 @@ class XfrmTables:
         (answer,) = await self._connection.request([make_state_id(sa, numbers.XFRM_MSG_GETSA, mark)])
         return read_counters(answer.replies[0]) if answer.replies else None
 
+    async def progress(self, spec: SaSpec) -> Progress | None:
+        """How far a state has come; None where there is none."""
+        (answer,) = await self._connection.request([make_state_id(spec.id, numbers.XFRM_MSG_GETSA, spec.mark)])
+        return read_progress(answer.replies[0]) if answer.replies else None
+
     def _message(self, operation: Operation) -> xfrm_message:
         match operation:
-            case AddState(spec):
+            case AddState(spec, progress):
                 self._check_reqid(spec.reqid)
-                return make_state(spec, interface_index=_interface_index(spec))
+                return make_state(spec, interface_index=_interface_index(spec), progress=progress)
             case DeleteState(spec):
                 return make_state_id(spec.id, numbers.XFRM_MSG_DELSA, spec.mark)
             case AddPolicy(policy):
@@ -154,8 +161,10 @@ class XfrmTables:
 class XfrmKernel(BookedKernel):
     """The Linux kernel: made by open()."""
 
-    def __init__(self, entropy: Entropy, tables: XfrmTables, links: Links, notice_octets: int) -> None:
-        super().__init__(entropy, tables, links)
+    def __init__(
+        self, entropy: Entropy, tables: XfrmTables, links: Links, early: QueuedEarly, notice_octets: int
+    ) -> None:
+        super().__init__(entropy, tables, links, early)
         self._xfrm = tables
         self._notices = Notices(tables.is_ours, self._resync, self.losses, notice_octets)
 
@@ -181,8 +190,8 @@ class XfrmKernel(BookedKernel):
         Raises KernelUnavailable.
         """
         await require_esp(reqid_base)
-        tables, links = XfrmTables(reqid_base, reqid_count), Links(route_table)
-        kernel = cls(entropy, tables, links, notice_octets)
+        tables, links, early = XfrmTables(reqid_base, reqid_count), Links(route_table), QueuedEarly()
+        kernel = cls(entropy, tables, links, early, notice_octets)
         try:
             failure: Exception | None = None
             async with trio.open_nursery() as nursery:
@@ -190,6 +199,7 @@ class XfrmKernel(BookedKernel):
                     await kernel.remove_leftovers()
                 nursery.start_soon(kernel._notices.listen, kernel._tell.send)
                 nursery.start_soon(links.listen, kernel._tell.send)
+                nursery.start_soon(early.listen)
                 try:
                     yield kernel
                 except Exception as error:  # noqa: BLE001 - raised below, outside the nursery: bare, not in a group
@@ -202,6 +212,7 @@ class XfrmKernel(BookedKernel):
         finally:
             kernel._notices.close()
             tables.close()
+            early.close()
             links.close()
             kernel._tell.close()
 

@@ -33,6 +33,7 @@ from ikepy.ipsec import (
 )
 from ikepy.kernel.base import BookedKernel
 from ikepy.kernel.decoupled import DecoupledKernel, MemoryTables
+from ikepy.kernel.early import QueuedEarly
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT, KernelLosses
 from ikepy.kernel.links import Links
 from ikepy.kernel.probe import require_esp
@@ -143,11 +144,12 @@ class XfrmHost:
     @asynccontextmanager
     async def crashing_kernel(self, base: int = REQID_BASE) -> AsyncIterator[BookedKernel]:
         await require_esp(base)
-        tables, links = XfrmTables(base, REQID_COUNT), Links()
+        tables, links, early = XfrmTables(base, REQID_COUNT), Links(), QueuedEarly()
         try:
-            yield BookedKernel(SeededEntropy(1), tables, links)
+            yield BookedKernel(SeededEntropy(1), tables, links, early)
         finally:
             tables.close()
+            early.close()
             links.close()
 
 
