@@ -47,6 +47,8 @@ LATER = 60.0
 "Seconds after which a refused rekeying is tried again."
 PATIENCE = 180.0
 "Seconds of nothing but TEMPORARY_FAILURE after which both sides are out of step, and the IKE SA is closed (§2.25)."
+LULL = 60.0
+"Seconds without a TEMPORARY_FAILURE after which the next begins anew: what was refused is wanted no more."
 
 
 class Adoption:
@@ -55,6 +57,7 @@ class Adoption:
     def __init__(self, sa: IkeSa) -> None:
         self._sa = sa
         self._refused_since: float | None = None
+        self._refused_at = 0.0
 
     def adopt(self, result: object) -> None:
         """Take the result of a conversation that came to its good end."""
@@ -104,6 +107,8 @@ class Adoption:
             sa.close(reason, Cause.PEER_DEAD)
         elif name in CONNECTING or name == "delete":
             sa.close(reason)
+        elif isinstance(error, RefusedByPeer) and error.notify is NotifyType.INVALID_SYNTAX:
+            sa.close(reason)  # §2.21.3: fatal on both sides, without a delete
         elif is_fatal(error):
             sa.terminate(reason, Cause.FAILED)
         else:
@@ -131,9 +136,11 @@ class Adoption:
                 sa.decided(f"{name} failed: {reason}", warning=True)
 
     def _is_out_of_step(self) -> bool:
-        if self._refused_since is None:
-            self._refused_since = self._sa.now
-        return self._sa.now - self._refused_since > PATIENCE
+        now = self._sa.now
+        if self._refused_since is None or now - self._refused_at > LULL:
+            self._refused_since = now
+        self._refused_at = now
+        return now - self._refused_since > PATIENCE
 
     def _rekey_child_again(self, refusal: NotifyType | None, reason: str) -> None:
         sa, table = self._sa, self._sa.table
@@ -189,7 +196,7 @@ class Adoption:
         loser = losing_child(sa.table, child)
         if loser is not None:
             sa.decided(f"both sides made child {loser.name} at once: the peer's stays, ours goes")
-            sa.pending.append(WantChildDeleted(loser.unique_id, exact=True))
+            sa.granting.note(WantChildDeleted(loser.unique_id, exact=True))
 
     def _end_if_deleted_ahead(self, child: ChildSa) -> None:
         """The peer's delete came while the child was put into the kernel."""

@@ -16,7 +16,7 @@ from ikepy.ike.collisions import Nonces, Side, loser_of
 from ikepy.ipsec import Spi
 
 MOST_HEIRS = 64
-"Replaced children of which is remembered who came after them."
+"Replaced children that are gone of which is remembered who came after them."
 
 
 @dataclass(slots=True)
@@ -139,8 +139,10 @@ class ChildTable:
     def inherit(self, old: ChildSa, new: ChildSa) -> None:
         """Remember that one child has come in the place of another."""
         self._heirs[old.unique_id] = new.unique_id
-        while len(self._heirs) > MOST_HEIRS:
-            self._heirs.pop(next(iter(self._heirs)))
+        if len(self._heirs) > MOST_HEIRS:
+            gone = [unique_id for unique_id in self._heirs if unique_id not in self.children]
+            for unique_id in gone[: len(self._heirs) - MOST_HEIRS]:
+                del self._heirs[unique_id]
 
     def tidy(self, unique_id: int) -> None:
         """Forget what was done to replace a child, once it is gone and nobody is at it any more."""

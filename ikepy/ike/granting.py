@@ -41,10 +41,14 @@ class Granting:
 
     def wish(self, wish: Wish) -> None:
         """Do it now or as soon as may be; dropped where it waits already or too much does."""
+        self.note(wish)
+        self.grant()
+
+    def note(self, wish: Wish) -> None:
+        """Do it when all before it is done; what is noted while an end is adopted begins after that."""
         pending = self._sa.pending
         if wish not in pending and len(pending) < MOST_PENDING:
             pending.append(wish)
-        self.grant()
 
     def postpone(self, wish: Wish, seconds: float) -> None:
         """Wish it after that time, and up to half as long again."""
@@ -110,7 +114,8 @@ class Granting:
             case WantLook(unique_id):
                 heir, old = sa.table.children.get(unique_id), sa.table.waiting.get(unique_id)
                 if heir is not None and old is not None:
-                    sa.initiate("look", change_over.look(sa, old, heir))
+                    at_last = sa.upkeep.has_waited_long_for(heir)
+                    sa.initiate("look", change_over.look(sa, old, heir, at_last=at_last))
             case WantRekeyed():
                 sa.initiate(REKEY_IKE, rekey_ike.initiate(sa, keyed))
             case WantLiveness(ask):

@@ -15,22 +15,31 @@ from ikepy.ike.causes import Cause
 from ikepy.ike.collisions import Nonces, Side, loser_of
 from ikepy.ike.events import IkeSaRekeyed
 from ikepy.ike.exchanges.rekey_ike import Successor
-from ikepy.ike.phases import Closing, Established, Rekeyed
+from ikepy.ike.phases import Closed, Closing, Established, Rekeyed
 from ikepy.ike.snapshot import snapshot_ike
 from ikepy.ike.timers import TimerName
 from ikepy.ike.upkeep import SUPERSEDED
-from ikepy.ike.viewing import REKEY_IKE
 
 if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
 
 
+MOST_BEFORE = 4
+"IKE SAs that a peer may have replaced one after the other without deleting any."
+
+
 class Succession:
-    """Who comes after one IKE SA."""
+    """Who comes after one IKE SA, and who came before it."""
 
     def __init__(self, sa: IkeSa) -> None:
         self._sa = sa
         self._held_nonces: Nonces | None = None
+        self._before: list[IkeSa] = []
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether too many of those before this IKE SA live on."""
+        return sum(not isinstance(sa.phase, Closed) for sa in self._before) >= MOST_BEFORE
 
     def made_by_us(self, ours: Successor) -> None:
         """Our exchange has its answer: decide, if the peer's crossed it, and move."""
@@ -54,7 +63,7 @@ class Succession:
         """The peer's exchange is answered: move, unless our own is under way and may win."""
         sa = self._sa
         new = self._make(theirs)
-        if sa.initiating is not None and sa.initiating.name == REKEY_IKE:
+        if sa.is_rekeying:
             sa.held, self._held_nonces = new, theirs.nonces
             new.held_by = sa
         else:
@@ -72,6 +81,11 @@ class Succession:
     def forget_held(self) -> None:
         """The peer has deleted its successor: it lost."""
         self._let_go()
+
+    def take_over(self, other: Succession) -> None:
+        """The IKE SA has come after the other's, and after all before that."""
+        self._before = [*(sa for sa in other._before if not isinstance(sa.phase, Closed)), other._sa]
+        other._before = []
 
     def _let_go(self) -> None:
         if self._sa.held is not None:
@@ -100,6 +114,7 @@ class Succession:
         new.granting.take_over(old.granting)
         new.upkeep.take_over(old.upkeep)
         new.upkeep.begin()
+        new.succession.take_over(self)
         old.enter(Rekeyed(phase.keyed, phase.authenticated, we_delete))
         if not we_delete:
             old.agenda.set(TimerName.SUPERSEDED, old.now + SUPERSEDED)

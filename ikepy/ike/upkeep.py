@@ -31,7 +31,10 @@ LOOK = 1.0
 "Seconds until we look for the first time whether the peer sends by its new child; each wait is twice the one before."
 LONGEST_LOOK = 16.0
 CHANGE_OVER = 120.0
-"Seconds after which we send by the peer's new child whether it is seen to or not."
+"""Seconds after which we send by the peer's new child whether it is seen to or not.
+
+§2.8 has us send by the old one until then; a peer that has nothing to send and does not delete it would let it expire.
+"""
 
 _WISHES: dict[TimerName, Callable[[int], Wish]] = {
     TimerName.REKEY: lambda _: WantRekeyed(),
@@ -48,6 +51,7 @@ class Upkeep:
     def __init__(self, sa: IkeSa) -> None:
         self._sa = sa
         self._authentication_ends: float | None = None
+        self._repeat_at = float("-inf")
 
     # -- setting -------------------------------------------------------------------------------------------------
 
@@ -109,6 +113,7 @@ class Upkeep:
     def heard_repeat(self) -> None:
         """The peer repeats a request, so it has not had our answer: what waits for its next step waits on."""
         sa = self._sa
+        self._repeat_at = sa.now
         if sa.agenda.instant(TimerName.SUPERSEDED) is not None:
             sa.agenda.set(TimerName.SUPERSEDED, sa.now + SUPERSEDED)
 
@@ -146,6 +151,10 @@ class Upkeep:
         sa.decided(f"child {child.name} was not rekeyed before its end: it is made anew", warning=True)
         sa.wish(WantChildDeleted(child.unique_id, exact=True))
         sa.wish(WantChild(child.negotiated.config))
+
+    def has_waited_long_for(self, heir: ChildSa) -> bool:
+        """Whether the peer has had its new child for long: it has not repeated a request meanwhile."""
+        return self._sa.now - max(heir.installed_at, self._repeat_at) >= CHANGE_OVER
 
     def looked(self, heir: ChildSa) -> None:
         """The peer does not send by its new child yet: look again, and not for ever."""
@@ -186,5 +195,6 @@ class Upkeep:
         sa = self._sa
         child = sa.table.retiring.pop(unique_id, None)
         if child is not None:
+            sa.agenda.clear_child(unique_id)
             sa.host.perform_undo(RemoveChildSa(child.spec))
             sa.host.reqids.drop(child.reqid)

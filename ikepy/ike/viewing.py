@@ -29,7 +29,11 @@ from ikepy.ipsec import SaId, Spi
 from ikepy.wire.payloads import Identification
 
 if TYPE_CHECKING:
+    from ikepy.ike.exchanges.rekey_ike import Successor
+    from ikepy.ike.granting import Granting
     from ikepy.ike.sa import IkeSa
+    from ikepy.ike.succession import Succession
+    from ikepy.ike.upkeep import Upkeep
 
 MOST_CHILDREN = 256
 "Children of one IKE SA; a peer that wants more is told NO_ADDITIONAL_SAS."
@@ -57,8 +61,12 @@ class Viewing:
     heard_at: float
     initiating: Conversation | None
     held: IkeSa | None
+    upkeep: Upkeep
+    succession: Succession
+    granting: Granting
     is_announced: bool
     deleted_ahead: set[Spi]
+    _unmoved: Successor | None
     _phase: Phase
     _connection: ConnectionConfig
 
@@ -115,7 +123,9 @@ class Viewing:
     @property
     def is_rekeying(self) -> bool:
         """Whether our own rekeying of this IKE SA is under way, or the peer's is done and its children have not moved."""
-        return self.held is not None or (self.initiating is not None and self.initiating.name == REKEY_IKE)
+        if self.held is not None or self._unmoved is not None:
+            return True
+        return self.initiating is not None and self.initiating.name == REKEY_IKE
 
     @property
     def is_at_a_child(self) -> bool:
@@ -149,6 +159,22 @@ class Viewing:
     def has_room(self) -> bool:
         """Whether one more child may be made."""
         return len(self.table.children) < MOST_CHILDREN
+
+    @property
+    def has_room_for_heir(self) -> bool:
+        """Whether one more child may be replaced before the old ones are deleted."""
+        return len(self.table.children) < 2 * MOST_CHILDREN
+
+    @property
+    def bar_to_rekeying(self) -> str | None:
+        """Why the peer may not replace this IKE SA just now; None where nothing stands against it."""
+        if self.held is not None:
+            return "the peer has made its successor already"
+        if self.agenda.instant(TimerName.SUPERSEDED) is not None:
+            return "another has come in its place"
+        if self.succession.is_crowded:
+            return "those before it are not deleted yet"
+        return None
 
     @property
     def children(self) -> dict[int, ChildSa]:
@@ -248,7 +274,7 @@ class Viewing:
 
     def delete_child(self, child: ChildSa) -> None:
         """Delete a child, as soon as may be."""
-        self.pending.append(WantChildDeleted(child.unique_id, exact=True))
+        self.granting.note(WantChildDeleted(child.unique_id, exact=True))
 
     def replacement(self, old: ChildSa) -> Replacement:
         """What is being done to replace a child, entered if nothing is."""
@@ -258,6 +284,10 @@ class Viewing:
         """Whether our own attempt to replace it has its answer, or the peer has begun one."""
         found = self.table.replacements.get(old.unique_id)
         return found is not None and (found.settled or found.theirs is not None)
+
+    def is_unused(self, child: ChildSa) -> bool:
+        """Whether we do not send by that child of the peer's."""
+        return child.unique_id in self.table.unannounced
 
     def forget_replacement(self, old: ChildSa) -> None:
         """Forget what was done to replace a child, unless somebody is still at it."""
@@ -298,7 +328,9 @@ class Viewing:
         return self.table.begin_removal(child)
 
     def begin_retirement(self, child: ChildSa) -> None:
-        """A replaced child is deleted: its inbound state stays for some seconds."""
+        """A replaced child is deleted: its inbound state stays for some seconds; of too many the oldest goes."""
         if self.table.begin_retirement(child):
             self.agenda.clear_child(child.unique_id)
             self.agenda.set(TimerName.CHILD_RETIRED, self.now + RETIREMENT, child.unique_id)
+            if len(self.table.retiring) > MOST_CHILDREN:
+                self.upkeep.end_retired(next(iter(self.table.retiring)))

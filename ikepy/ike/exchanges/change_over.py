@@ -1,6 +1,7 @@
 """The change-over to a child the peer made in another's place: from now on we send by it (RFC 7296 §2.8).
 
-It comes when the peer deletes the old child, or is seen to send by the new one, whichever is first.
+It comes when the peer deletes the old child, or is seen to send by the new one, whichever is first; of a peer that does
+neither, when we have waited long enough.
 
 Not here: when we look (upkeep.py), how the child was made (rekey_child.py).
 """
@@ -17,18 +18,19 @@ from ikepy.ike.exchanges.view import SaView
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Whether packets have come by the new child, and so go by it."""
+    """Whether packets have come by the new child, or are taken to come, and so go by it."""
 
     heir: ChildSa
     is_used: bool
 
 
-async def look(sa: SaView, old: ChildSa, heir: ChildSa) -> Looked:
-    """Change over if the peer is seen to send by the heir."""
+async def look(sa: SaView, old: ChildSa, heir: ChildSa, *, at_last: bool = False) -> Looked:
+    """Change over if the peer is seen to send by the heir; `at_last` whether it is or not."""
     seen = await LookAtInbound((heir.spec.inbound.id,))
-    if seen.packets:
+    is_used = seen.packets > 0 or at_last
+    if is_used:
         await change_over(sa, old, heir)
-    return Looked(heir, seen.packets > 0)
+    return Looked(heir, is_used)
 
 
 async def change_over(sa: SaView, old: ChildSa, heir: ChildSa) -> None:

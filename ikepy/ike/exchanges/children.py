@@ -33,6 +33,7 @@ from ikepy.wire.ts import TrafficSelector, TsI, TsR, UnknownSelector
 
 SPI_DRAWS = 4
 "How often an SPI is drawn again because the kernel has it already."
+SPI_OCTETS = 4
 _LEAST_SPI = 256
 
 
@@ -147,6 +148,8 @@ def judge_answer(offer: ChildOffer, sa: Sa, tsi: TsI, tsr: TsR, *, transport: bo
     wanted = offer.config.mode
     if (wanted is Mode.TRANSPORT) != transport:
         raise NoProposalChosen(f"the peer did not agree to {wanted.value} mode")
+    if not _is_spi(chosen.peer_spi):
+        raise NoProposalChosen(f"the peer answered with the SPI {chosen.peer_spi.hex() or 'of no octets'}")
     local, remote = known_selectors(tsi.selectors), known_selectors(tsr.selectors)
     if not is_within(local, offer.local_ts) or not is_within(remote, offer.remote_ts):
         raise TsUnacceptable("the peer answered with selectors outside of what was offered")
@@ -183,7 +186,7 @@ def choose_child(connection: ConnectionConfig, request: ChildRequest, path: Path
             refused = f"child {child.name} wants transport mode, the peer does not"
             continue
         chosen = choose(request.sa, child.esp_proposals, sent_ke=request.sent_ke, with_ke=request.with_ke)
-        if chosen is None or len(chosen.peer_spi) != 4 or parse_spi(chosen.peer_spi) < _LEAST_SPI:  # noqa: PLR2004
+        if chosen is None or not _is_spi(chosen.peer_spi):
             refused = why_no_proposal(request, child)
             continue
         fitting.append(ChildChoice(child, chosen, child.mode, local, remote))
@@ -273,6 +276,11 @@ def known_selectors(selectors: tuple[TrafficSelector | UnknownSelector, ...]) ->
 def parse_spi(octets: bytes) -> Spi:
     """An ESP SPI as a number."""
     return Spi(int.from_bytes(octets, "big"))
+
+
+def _is_spi(octets: bytes) -> bool:
+    """Whether a state may have that SPI (RFC 4303 §2.1: 1 to 255 are reserved, 0 is never sent)."""
+    return len(octets) == SPI_OCTETS and parse_spi(octets) >= _LEAST_SPI
 
 
 def _methods(methods: tuple[KeMethod, ...]) -> str:

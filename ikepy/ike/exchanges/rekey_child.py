@@ -23,7 +23,7 @@ from ikepy.ike.child import ChildSa, Negotiated
 from ikepy.ike.child_table import Replacement, Theirs
 from ikepy.ike.collisions import Nonces, Side
 from ikepy.ike.effects import AllocateSpi, Received, ReleaseSpi
-from ikepy.ike.errors import ChildSaNotFound, IkeError, TemporaryFailure
+from ikepy.ike.errors import ChildSaNotFound, IkeError, NoProposalChosen, TemporaryFailure
 from ikepy.ike.exchanges.children import (
     ChildSecrets,
     Origin,
@@ -93,8 +93,12 @@ async def respond(
     old = _child_meant(sa, request)
     if sa.is_deleting(old) or sa.is_replaced(old):
         raise TemporaryFailure(f"child {old.name} is being closed")
+    if sa.is_unused(old) or not sa.has_room_for_heir:
+        raise TemporaryFailure(f"children that came before child {old.name} are not deleted yet")
     offer = read_offer(wish)
     choice = choose_child(_only(keyed.connection, old), offer, sa.path)
+    if sa.child_by_spi_out(choice.spi_out) is not None:
+        raise NoProposalChosen(f"the peer has a child with SPI {choice.spi_out:08x} already")
     method = wanted_method(choice.chosen.proposal, offer)
     nr = sa.entropy.octets(NONCE_OCTETS)
     attempt = sa.replacement(old)
@@ -115,7 +119,7 @@ async def respond(
 async def _replace(sa: SaView, keyed: Keyed, attempt: Replacement) -> ChildSa | None:
     """Ask the peer, and install what comes of it; None where the peer's own child stays."""
     old, address = attempt.old, sa.path.local.address
-    spi = await AllocateSpi(address, ProtocolId.ESP)
+    spi = await AllocateSpi(address, ProtocolId.ESP, hold_early=keyed.connection.hold_early)
     offer = make_rekey_offer(old, spi)
     ni = sa.entropy.octets(NONCE_OCTETS)
     rekeys = Notify(NotifyType.REKEY_SA, b"", ProtocolId.ESP, old.spi_in.to_bytes(SPI_OCTETS, "big"))

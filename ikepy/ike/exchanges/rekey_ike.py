@@ -100,6 +100,9 @@ def _refuse_if_busy(sa: SaView) -> None:
         raise TemporaryFailure("the IKE SA is being deleted or replaced")
     if sa.is_at_a_child:
         raise TemporaryFailure("a child is being made, replaced or closed")
+    bar = sa.bar_to_rekeying
+    if bar is not None:
+        raise TemporaryFailure(bar)
 
 
 def _method_wanted(message: Message, untried: list[KeMethod]) -> KeMethod | None:

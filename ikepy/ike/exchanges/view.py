@@ -80,6 +80,14 @@ class SaView(Protocol):
     def has_room(self) -> bool:
         """Whether one more child may be made."""
 
+    @property
+    def has_room_for_heir(self) -> bool:
+        """Whether one more child may be replaced before the old ones are deleted."""
+
+    @property
+    def bar_to_rekeying(self) -> str | None:
+        """Why the peer may not replace this IKE SA just now; None where nothing stands against it."""
+
     def adopt_path(self, path: Path) -> None:
         """Send there from now on."""
 
@@ -103,6 +111,9 @@ class SaView(Protocol):
 
     def is_replaced(self, old: ChildSa) -> bool:
         """Whether our own attempt to replace it has its answer, or the peer has begun one: another comes too late."""
+
+    def is_unused(self, child: ChildSa) -> bool:
+        """Whether we do not send by that child of the peer's: the old one is not deleted yet, or it lost a crossing."""
 
     def forget_replacement(self, old: ChildSa) -> None:
         """Forget what was done to replace a child, unless somebody is still at it."""
