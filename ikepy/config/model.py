@@ -270,6 +270,11 @@ class ConnectionConfig:
     )
     childless: Childless = Childless.ALLOW
     "Whether an IKE SA begins without a child: where the peer wants it, where it can, always (`force`), or never."
+    hold_early: bool = False
+    (
+        "Whether ESP by a new child of ours is held until we can receive by it: for peers such as libreswan that send "
+        "by a new SA before its initiator can receive by it."
+    )
 
     def child(self, name: str) -> ChildConfig | None:
         """The child of that name, or None."""

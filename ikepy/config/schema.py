@@ -226,6 +226,7 @@ CONNECTION = Section(
         Key("keyingtries", number(0, 1_000_000)),
         Key("unique", one_of(Unique)),
         Key("childless", one_of(Childless)),
+        Key("hold_early", FLAG),
     ),
     tables=(("local", LOCAL), ("remote", REMOTE)),
     named=(("children", CHILD),),

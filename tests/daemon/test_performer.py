@@ -46,7 +46,7 @@ class SlowKernel:
     order: list[str] = field(default_factory=list)
     fault: Exception | None = None
 
-    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId) -> Spi:
+    async def allocate_spi(self, destination: IpAddress, protocol: ProtocolId, *, hold_early: bool = False) -> Spi:
         await trio.sleep(1)
         if self.fault is not None:
             raise self.fault

@@ -11,11 +11,13 @@ import trio
 from ikepy.kernel.interface import KernelUnavailable
 from ikepy.kernel.probe import require_esp
 from tests.kernel.rig import DecoupledHost, Host, XfrmHost, fresh_namespace
+from tests.lab.markers import only_where_asked
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What needs a namespace of a real kernel is a system test: it runs in the lab where this kernel lacks something."""
     here = Path(__file__).parent
+    only_where_asked(config, items, "queue")
     for item in items:
         if here in item.path.parents and {"namespace", "xfrm_host"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("system")

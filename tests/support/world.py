@@ -41,6 +41,7 @@ class MemoryKernel:
         self.states: dict[SaId, SaSpec] = {}
         self.children: dict[Owner, ChildSaSpec] = {}
         self.reserved: set[SaId] = set()
+        self.held: set[SaId] = set()
         self.refuse: Exception | None = None
         self.packets: dict[SaId, int] = {}
         self.asked_again: list[int] = []
@@ -52,10 +53,12 @@ class MemoryKernel:
             name = SaId(effect.destination, effect.protocol, spi)
             if spi >= 256 and name not in self.states and name not in self.reserved:
                 self.reserved.add(name)
+                if effect.hold_early:
+                    self.held.add(name)
                 return spi
 
     def release(self, effect: effects.ReleaseSpi) -> None:
-        self.reserved.discard(effect.sa)
+        self._settle(effect.sa)
 
     def install(self, effect: effects.InstallChildSa) -> None:
         if self.refuse is not None:
@@ -66,7 +69,7 @@ class MemoryKernel:
                 raise errors.SpiTaken(f"{state.id} is there already")
         for state in (child.inbound, child.outbound):
             self.states[state.id] = state
-        self.reserved.discard(child.inbound.id)
+        self._settle(child.inbound.id)
         self.children[child.owner] = child
         self._retire(effect.replaces)
 
@@ -77,7 +80,7 @@ class MemoryKernel:
         if child.inbound.id in self.states:
             raise errors.SpiTaken(f"{child.inbound.id} is there already")
         self.states[child.inbound.id] = child.inbound
-        self.reserved.discard(child.inbound.id)
+        self._settle(child.inbound.id)
         self.children[child.owner] = child
 
     def install_outbound(self, effect: effects.InstallOutbound) -> None:
@@ -85,6 +88,10 @@ class MemoryKernel:
             raise self.refuse
         self.states[effect.child.outbound.id] = effect.child.outbound
         self._retire(effect.replaces)
+
+    def _settle(self, sa: SaId) -> None:
+        self.reserved.discard(sa)
+        self.held.discard(sa)
 
     def _retire(self, child: ChildSaSpec | None) -> None:
         if child is not None:
@@ -103,7 +110,7 @@ class MemoryKernel:
     @property
     def is_clean(self) -> bool:
         """Whether nothing of ours is left."""
-        return not (self.states or self.children or self.reserved)
+        return not (self.states or self.children or self.reserved or self.held)
 
 
 class World:

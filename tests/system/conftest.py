@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.gateway import Gateway
+from tests.lab.markers import only_where_asked
 from tests.lab.namespaces import Wire, add_addresses, link, namespaces
 from tests.system.cases import CASES, ikepy_conf, select
 from tests.system.cast import NAMESPACES, Peer, addresses, issue_certificates, make_peer
@@ -18,9 +19,8 @@ PEERS = ("strongswan", "libreswan", "ikepy")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    if "soak" not in config.option.markexpr:
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("soak")])
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    for marker in ("soak", "queue"):
+        only_where_asked(config, items, marker)
     for item in items:
         if here in item.path.parents:
             item.add_marker("system")

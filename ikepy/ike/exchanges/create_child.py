@@ -60,7 +60,7 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig, packet: Selecto
 
     packet   the packet that asks for it, None where none does
     """
-    spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP)
+    spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP, hold_early=keyed.connection.hold_early)
     offer = make_offer(child, sa.path, spi, with_ke=True, packet=packet)
     ni = sa.entropy.octets(NONCE_OCTETS)
     try:
