@@ -19,7 +19,6 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from ikepy.config.model import ChildConfig, Config
 from ikepy.crypto.key_exchange import KeyExchange, make_key_exchange
-from ikepy.crypto.suites import ike_suite
 from ikepy.ike.actions import Datagram, Path, SocketAddress
 from ikepy.ike.exchanges import rekey_ike
 from ikepy.ike.hosting import MOST_LINGERING
@@ -213,16 +212,30 @@ class Attacker:
             return answer.error_notify.type
         return self.succeed(before, answer, exchange, spi)
 
-    def succeed(self, before: Hands, answer: Message, exchange: KeyExchange, spi: bytes) -> Hands:
+    def succeed(self, before: Hands, answer: Message, exchange: KeyExchange, spi: bytes, ni: bytes = NONCE) -> Hands:
         """The IKE SA that comes of an answer."""
         (sa,), (nonce,), (ke,) = answer.all(Sa), answer.all(Nonce), answer.all(Ke)
         chosen = sa.proposals[0]
         shared = exchange.shared(ke.public)
-        keyed = rekey_ike._key(before.keyed, chosen, shared, (NONCE, nonce.octets), (spi, chosen.spi))
-        protection = Protection(ike_suite(chosen), keyed.keys, self.entropy, is_initiator=True)
-        made = Hands(keyed, True, protection)
-        self.all_hands.append(made)
+        keyed = rekey_ike._key(before.keyed, chosen, shared, (ni, nonce.octets), (spi, chosen.spi))
+        return self._hold(keyed, is_initiator=True)
+
+    def grant_ike(self, asked: Asked, spi: bytes = b"\x22" * 8, nonce: bytes = NONCE) -> Hands:
+        """Answer the victim's request to replace an IKE SA; what the peer then has."""
+        (sa,), (ni,), (ke,) = asked.message.all(Sa), asked.message.all(Nonce), asked.message.all(Ke)
+        exchange = make_key_exchange(ke.method, self.entropy)
+        offered = sa.proposals[0]
+        nonces, spis = (ni.octets, nonce), (offered.spi, spi)
+        keyed = rekey_ike._key(asked.hands.keyed, offered, exchange.shared(ke.public), nonces, spis)
+        made = self._hold(keyed, is_initiator=False)
+        self.answer(asked, Sa((replace(offered, spi=spi),)), Nonce(nonce), Ke(ke.method, exchange.public))
+        self.listen()
         return made
+
+    def _hold(self, keyed: Keyed, *, is_initiator: bool) -> Hands:
+        protection = Protection(keyed.suite, keyed.keys, self.entropy, is_initiator=is_initiator)
+        self.all_hands.append(Hands(keyed, is_initiator, protection))
+        return self.all_hands[-1]
 
     # -- what became of it -------------------------------------------------------------------------------------------
 
