@@ -69,8 +69,10 @@ class Ending:
         sa.agenda.clear_all()
         if sa.held_by is not None:
             sa.held_by.succession.forget_held()
-        if sa.held is not None:
-            sa.held.terminate(reason, cause)
+        held = sa.held
+        if held is not None:
+            sa.succession.forget_held()
+            held.terminate(reason, cause)
         if sa.is_announced:
             sa.host.publish(IkeSaDown(last, reason))
         elif known is None:

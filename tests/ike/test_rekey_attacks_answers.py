@@ -19,7 +19,8 @@ from ikepy.wire.payloads import Ke, Nonce
 from ikepy.wire.registry import KeMethod, NotifyType, ProtocolId
 from ikepy.wire.sa import Sa
 from ikepy.wire.ts import TsI, TsR
-from tests.hostile.attacker import INFORMATIONAL, NONCE, Attacker, deleted
+from tests.hostile.attacker import CREATE, INFORMATIONAL, NONCE, Attacker, deleted
+from tests.support import mirror
 from tests.support.pair import RIGHT, networks
 from tests.support.stage import SPARE, esp, facing
 
@@ -210,6 +211,37 @@ def test_a_successor_with_no_spi_in_an_answer_leaves_the_ike_sa_as_it_is(octets:
     peer.answer(peer.asked[0], Sa((replace(sa.proposals[0], spi=octets),)), Nonce(NONCE), ke)
     peer.assert_bounded(states=2, ike_sas=1)
     assert peer.error(INFORMATIONAL) is None
+
+
+# -- crossings of children -----------------------------------------------------------------------------------------------------
+
+OLD, OURS, THEIRS = b"old ", b"\0\1\0\0", b"\0\1\0\1"
+
+
+@pytest.mark.parametrize("wins", [True, False], ids=["wins", "loses"])
+@pytest.mark.parametrize(
+    "doomed",
+    [(), (OLD,), (OURS,), (THEIRS,), (OURS, THEIRS), (OLD, OURS, THEIRS), (THEIRS, THEIRS, OLD)],
+    ids=["nothing", "the old", "ours", "theirs", "both new", "all", "theirs twice and the old"],
+)
+def test_a_crossing_ends_in_one_child_at_most_whoever_wins_and_whatever_the_peer_deletes(
+    doomed: tuple[bytes, ...], wins: bool
+) -> None:
+    peer = begun("child", facing((esp(),)))
+    old = peer.spi_of()
+    theirs, ours = (b"\xff" * 32, bytes(32)) if wins else (bytes(32), b"\xff" * 32)
+    assert peer.error(CREATE, *peer.rekey(old, THEIRS, nonce=theirs)) is None
+    peer.answer(peer.asked[0], *peer.grant(OURS, nonce=ours))
+    peer.listen()
+    for spi in doomed:
+        assert peer.error(INFORMATIONAL, deleted(old if spi == OLD else spi)) is None
+    peer.answers = lambda _: ()
+    peer.pass_time(1500)
+    peer.assert_bounded(states=2, ike_sas=1)
+    mirror._assert_calm(peer.victim)
+    left = [child.spec.outbound.spi.to_bytes(4, "big") for child in peer.victim.sa.children]
+    winner = THEIRS if wins else OURS
+    assert left in (([], [old]) if winner in doomed else ([winner],))
 
 
 # -- the kernel ----------------------------------------------------------------------------------------------------------------

@@ -113,6 +113,18 @@ def test_a_successor_taken_back_and_made_again_is_one() -> None:
     assert len(peer.victim.endpoint._by_id) <= 3
 
 
+def test_a_successor_whose_predecessor_came_to_a_bad_end_ends_with_it() -> None:
+    peer = Attacker()
+    rekey_ours(peer)
+    held = peer.replace_ike()
+    assert isinstance(held, Hands)
+    assert peer.error(CREATE, Nonce(NONCE)) is NotifyType.INVALID_SYNTAX
+    assert peer.error(INFORMATIONAL, hands=held) is None
+    assert peer.error(CREATE, *peer.new(b"\0\1\0\0"), hands=held) is NotifyType.TEMPORARY_FAILURE
+    peer.pass_time(600)
+    peer.assert_bounded(states=0, ike_sas=0)
+
+
 def test_a_successor_that_lost_is_not_replaced_itself_and_goes() -> None:
     peer = Attacker()
     asked = rekey_ours(peer)
