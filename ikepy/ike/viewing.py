@@ -189,6 +189,10 @@ class Viewing:
         """The child we send by that SPI."""
         return self.table.by_spi_out(spi)
 
+    def children_by_spi_out(self) -> dict[Spi, ChildSa]:
+        """The children by the SPIs we send by; of two with one SPI, the older."""
+        return {child.spi_out: child for child in reversed(self.table.children.values())}
+
     def is_deleting(self, child: ChildSa) -> bool:
         """Whether our delete of that child is on its way."""
         return child.unique_id in self.table.deleting

@@ -70,12 +70,13 @@ async def respond(sa: SaView, request: Received) -> Answer[Informed]:
 def children_meant(sa: SaView, message: Message) -> tuple[ChildSa, ...]:
     """The children whose peer's half a message deletes, each once; unknown SPIs mean none (§1.4.1)."""
     found: dict[int, ChildSa] = {}
+    known = sa.children_by_spi_out()  # once: a message may name thousands
     for delete in message.all(Delete):
         if delete.protocol is not ProtocolId.ESP or delete.spi_octets != SPI_OCTETS:
             continue
         for octets in delete.spis:
             spi = parse_spi(octets)
-            child = sa.child_by_spi_out(spi)
+            child = known.get(spi)
             if child is not None:
                 found[child.unique_id] = child
             else:

@@ -97,6 +97,9 @@ class SaView(Protocol):
     def child_by_spi_out(self, spi: Spi) -> ChildSa | None:
         """The child we send by that SPI."""
 
+    def children_by_spi_out(self) -> dict[Spi, ChildSa]:
+        """The children by the SPIs we send by; of two with one SPI, the older."""
+
     def is_deleting(self, child: ChildSa) -> bool:
         """Whether a delete of that child is on its way."""
 
