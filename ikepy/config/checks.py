@@ -2,7 +2,8 @@
 
 Rule 1: a fault here is one that could only show as a failed negotiation later.
 Rule 2: pure functions of the model; places come from whoever read the files.
-Not here: single values (values.py), keys of one table (written.py), keys and certificates (auth/credentials.py).
+Not here: single values (values.py), keys of one table (written.py), pools, users and groups (access_checks.py), keys and
+certificates (auth/credentials.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
+from ikepy.config.access_checks import access_warnings, check_access
 from ikepy.config.algorithms import legacy_words
 from ikepy.config.model import (
     AddressPatternKind,
@@ -51,6 +53,7 @@ def check_config(config: Config, place_of: PlaceOf) -> None:
         for child in connection.children:
             _check_child(connection, child, place.inside("children", child.name))
     _check_policies(config, place_of)
+    check_access(config, place_of)
     for one, other in combinations(config.psks, 2):
         if _owners(one) == _owners(other) and one.secret != other.secret:
             whose = "the same owners" if one.owners else "no owners"
@@ -207,6 +210,7 @@ def _warnings(config: Config) -> Iterator[str]:
                 f"connections.{one.name} and connections.{other.name} cannot be told apart when a peer comes: "
                 "such peers are refused; set remote_addrs, local.id or remote.id"
             )
+    yield from access_warnings(config)
     if config.daemon.keylog is not None:
         yield f"daemon: keys are written to {config.daemon.keylog}; whoever reads it reads the traffic"
 

@@ -12,7 +12,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from ikepy.config.access import GroupConfig, PoolConfig, UserConfig
+from ikepy.config.access_schema import GROUP, POOL, USER
 from ikepy.config.checks import check_config, find_warnings
 from ikepy.config.errors import ConfigError, Unfit, did_you_mean
 from ikepy.config.model import Config, ConnectionConfig, DaemonConfig, PrivateKeyConfig, PskConfig, RetransmissionConfig
@@ -26,13 +29,24 @@ from ikepy.config.schema import (
     TOP_LATER,
     TOP_WORDS,
 )
+from ikepy.config.sections import Section
 from ikepy.config.tables import Place, as_table, check_name, read_table, uses_inline_secret
 from ikepy.config.values import check_private
+
+T = TypeVar("T")
 
 __all__ = ["ConfigError", "Loaded", "load"]
 
 MOST_OCTETS = 16 << 20
 "The largest configuration file; more is surely the wrong file."
+_NAMED: dict[str, tuple[Section[object], str]] = {
+    "secrets": (SECRET_TABLE, "secret"),
+    "pools": (POOL, "pool"),
+    "users": (USER, "user"),
+    "groups": (GROUP, "group"),
+    "connections": (CONNECTION, "connection"),
+}
+"Tables of which there may be many, and what one of them is."
 _LINE = re.compile(r"(?P<problem>.*?)\s*\(at line (?P<line>\d+), column \d+\)", re.DOTALL)
 
 
@@ -53,14 +67,16 @@ def load(path: Path) -> Loaded:
     """Load a configuration file and what it includes; raises ConfigError."""
     gathering = _Gathering()
     _gather(path, gathering, ())
-    connections = tuple(connection for connection, _ in gathering.connections.values())
-    secrets = tuple(secret for secret, _ in gathering.secrets.values())
+    secrets = gathering.all("secrets", (PskConfig, PrivateKeyConfig))
     config = Config(
-        connections,
+        gathering.all("connections", ConnectionConfig),
         tuple(secret for secret in secrets if isinstance(secret, PskConfig)),
         tuple(secret for secret in secrets if isinstance(secret, PrivateKeyConfig)),
         gathering.daemon[0] if gathering.daemon else DaemonConfig(),
         gathering.retransmission[0] if gathering.retransmission else RetransmissionConfig(),
+        gathering.all("pools", PoolConfig),
+        gathering.all("users", UserConfig),
+        gathering.all("groups", GroupConfig),
     )
     check_config(config, gathering.place_of)
     return Loaded(config, find_warnings(config), tuple(gathering.files))
@@ -71,21 +87,23 @@ class _Gathering:
     """What was read so far, each with the file it stands in."""
 
     files: list[Path] = field(default_factory=list)
-    connections: dict[str, tuple[ConnectionConfig, Place]] = field(default_factory=dict)
-    secrets: dict[str, tuple[PskConfig | PrivateKeyConfig, Place]] = field(default_factory=dict)
+    named: dict[str, dict[str, tuple[object, Place]]] = field(default_factory=lambda: {word: {} for word in _NAMED})
     daemon: tuple[DaemonConfig, Place] | None = None
     retransmission: tuple[RetransmissionConfig, Place] | None = None
 
     def place_of(self, table: str) -> Place:
         """The place of a table, given its header; every header begins with something that was read."""
-        words = table.split(".", 1)
-        places: dict[str, Place] = {f"connections.{name}": place for name, (_, place) in self.connections.items()}
-        places |= {f"secrets.{name}": place for name, (_, place) in self.secrets.items()}
-        for header, place in places.items():
-            if table == header or table.startswith(header + "."):
-                return Place(place.file, table)
-        alone = {"daemon": self.daemon, "retransmission": self.retransmission}.get(words[0])
+        for word, found in self.named.items():
+            for name, (_, place) in found.items():
+                header = f"{word}.{name}"
+                if table == header or table.startswith(header + "."):
+                    return Place(place.file, table)
+        alone = {"daemon": self.daemon, "retransmission": self.retransmission}.get(table)
         return Place(alone[1].file if alone else self.files[0], table)
+
+    def all(self, word: str, kind: type[T] | tuple[type[T], ...]) -> tuple[T, ...]:
+        """What was read under `word`, in the order of the files."""
+        return tuple(value for value, _ in self.named[word].values() if isinstance(value, kind))
 
 
 def _gather(path: Path, gathering: _Gathering, including: tuple[Path, ...]) -> None:
@@ -100,29 +118,28 @@ def _gather(path: Path, gathering: _Gathering, including: tuple[Path, ...]) -> N
         if word not in TOP_WORDS:
             raise _unknown_top_word(word, place)
     _check_mode(document, place)
-    _gather_secrets(document, place, gathering)
-    _gather_connections(document, place, gathering)
+    for word, (section, what) in _NAMED.items():
+        _gather_named(word, section, what, document, place, gathering)
     _gather_single_tables(document, place, gathering)
     for included in _included(document, place):
         _gather(included, gathering, (*including, path))
 
 
-def _gather_connections(document: Mapping[str, object], place: Place, gathering: _Gathering) -> None:
-    place = place.inside("connections")
-    for name, table in as_table(document.get("connections", {}), place).items():
+def _gather_named(
+    word: str,
+    section: Section[object],
+    what: str,
+    document: Mapping[str, object],
+    place: Place,
+    gathering: _Gathering,
+) -> None:
+    """Read the tables under `word`, each with a name that is there once in all files."""
+    place, found = place.inside(word), gathering.named[word]
+    for name, table in as_table(document.get(word, {}), place).items():
         inner = place.inside(check_name(name, place))
-        if name in gathering.connections:
-            raise _defined_twice("connection", name, inner, gathering.connections[name][1])
-        gathering.connections[name] = read_table(CONNECTION, table, inner, name), inner
-
-
-def _gather_secrets(document: Mapping[str, object], place: Place, gathering: _Gathering) -> None:
-    place = place.inside("secrets")
-    for name, table in as_table(document.get("secrets", {}), place).items():
-        inner = place.inside(check_name(name, place))
-        if name in gathering.secrets:
-            raise _defined_twice("secret", name, inner, gathering.secrets[name][1])
-        gathering.secrets[name] = read_table(SECRET_TABLE, table, inner, name), inner
+        if name in found:
+            raise _defined_twice(what, name, inner, found[name][1])
+        found[name] = read_table(section, table, inner, name), inner
 
 
 def _gather_single_tables(document: Mapping[str, object], place: Place, gathering: _Gathering) -> None:
@@ -165,14 +182,16 @@ def _parse(path: Path, including: tuple[Path, ...]) -> Mapping[str, object]:
 
 
 def _check_mode(document: Mapping[str, object], place: Place) -> None:
-    tables = as_table(document.get("secrets", {}), place.inside("secrets"))
-    for name, table in tables.items():
-        if isinstance(table, dict) and uses_inline_secret(SECRET_TABLE, table):
-            try:
-                check_private(place.file)
-            except Unfit as fault:
-                inner = place.inside("secrets", name)
-                raise inner.error(fault.problem, f"{fault.remedy}, or put the secret in a file of its own") from fault
+    for word, section, other in (
+        ("secrets", SECRET_TABLE, "put the secret in a file of its own"),
+        ("users", USER, "keep users with `ikepy user`"),
+    ):
+        for name, table in as_table(document.get(word, {}), place.inside(word)).items():
+            if isinstance(table, dict) and uses_inline_secret(section, table):
+                try:
+                    check_private(place.file)
+                except Unfit as fault:
+                    raise place.inside(word, name).error(fault.problem, f"{fault.remedy}, or {other}") from fault
 
 
 def _included(document: Mapping[str, object], place: Place) -> list[Path]:

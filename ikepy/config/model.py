@@ -2,7 +2,7 @@
 
 Rule 1: the words are swanctl.conf's where swanctl.conf has a word.
 Rule 2: each field is followed by one sentence; docs/configuration.md is made from these sentences.
-Not here: reading files (load.py), the names of algorithms (algorithms.py).
+Not here: pools, users and groups (access.py), reading files (load.py), the names of algorithms (algorithms.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from ikepy.config.access import GroupConfig, PoolConfig, UserConfig
+from ikepy.config.patterns import AddressPattern as AddressPattern  # noqa: PLC0414 - part of the model
+from ikepy.config.patterns import AddressPatternKind as AddressPatternKind  # noqa: PLC0414 - part of the model
+from ikepy.config.patterns import IdentityPattern as IdentityPattern  # noqa: PLC0414 - part of the model
 from ikepy.crypto.secret import Secret
 from ikepy.ipsec import Mark, Mode
 from ikepy.wire.payloads import Identification
@@ -68,6 +72,15 @@ class Childless(Enum):
     NEVER = "never"
 
 
+class Fragmentation(Enum):
+    """Whether IKE messages go and come in fragments (RFC 7383)."""
+
+    YES = "yes"
+    ACCEPT = "accept"
+    FORCE = "force"
+    NO = "no"
+
+
 class SendCert(Enum):
     """When our certificate goes into IKE_AUTH."""
 
@@ -82,61 +95,6 @@ class ExtendedKeyUsage(Enum):
     SERVER_AUTH = "serverAuth"
     CLIENT_AUTH = "clientAuth"
     IKE_INTERMEDIATE = "ikeIntermediate"
-
-
-class AddressPatternKind(Enum):
-    """What one entry of local_addrs or remote_addrs is."""
-
-    ANY = "any"
-    NETWORK = "network"
-    NAME = "name"
-
-
-@dataclass(frozen=True, slots=True)
-class AddressPattern:
-    """An entry of local_addrs or remote_addrs: `%any`, an address, a prefix, a range, or a DNS name.
-
-    first, last  the inclusive range of addresses (one address: both the same); None for ANY and NAME
-    name         the DNS name; None otherwise
-    """
-
-    kind: AddressPatternKind
-    first: IPv4Address | IPv6Address | None = None
-    last: IPv4Address | IPv6Address | None = None
-    name: str | None = None
-
-    def matches(self, address: IPv4Address | IPv6Address) -> bool:
-        """Whether the address fits; a NAME never does before it is resolved."""
-        if self.kind is AddressPatternKind.ANY:
-            return True
-        if self.first is None or self.last is None or self.first.version != address.version:
-            return False
-        return int(self.first) <= int(address) <= int(self.last)
-
-    @property
-    def single(self) -> IPv4Address | IPv6Address | None:
-        """The address where the pattern is exactly one, else None."""
-        return self.first if self.first is not None and self.first == self.last else None
-
-    @property
-    def size(self) -> int:
-        """How many addresses fit; the fewer, the more specific. ANY and NAME count as 2**128 and 1."""
-        if self.kind is AddressPatternKind.ANY:
-            return 1 << 128
-        if self.first is None or self.last is None:
-            return 1
-        return int(self.last) - int(self.first) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityPattern:
-    """Which identities are meant: `%any` (identification None), one, or a wildcard such as `*.example.com`.
-
-    identification  for a wildcard its octets hold the pattern, `*` standing for any octets
-    """
-
-    identification: Identification | None = None
-    wildcard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +203,8 @@ class ConnectionConfig:
     proposals: tuple[Proposal, ...] = ()
     "IKE proposals, best first."
     children: tuple[ChildConfig, ...] = ()
+    pools: tuple[str, ...] = ()
+    "Pools that clients get addresses from, tried in this order; a group's own go instead."
     encap: bool = False
     "Whether UDP encapsulation is forced even without a NAT."
     dpd_delay: float = 0.0
@@ -274,6 +234,11 @@ class ConnectionConfig:
     (
         "Whether ESP by a new child of ours is held until we can receive by it: for peers such as libreswan that send "
         "by a new SA before its initiator can receive by it."
+    fragmentation: Fragmentation = Fragmentation.YES
+    (
+        "Whether IKE messages that do not fit into one datagram go in fragments where the peer takes them, are only "
+        "taken (`accept`), go in fragments even where they fit (`force`), or do neither."
+    )
     )
 
     def child(self, name: str) -> ChildConfig | None:
@@ -345,8 +310,14 @@ class DaemonConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
+    fragment_size: int = 1280
+    "Octets of an IPv4 datagram above which an IKE message goes in fragments; 576 is tried where these do not arrive."
+    fragment_size6: int = 1280
+    "The same of an IPv6 datagram; where these do not arrive 1280 is tried."
     """All of one configuration file."""
 
+    users_file: Path | None = None
+    "File of users beside those under `users`; `ikepy user` keeps it, and what it changes counts at once."
     connections: tuple[ConnectionConfig, ...] = ()
     psks: tuple[PskConfig, ...] = ()
     private_keys: tuple[PrivateKeyConfig, ...] = ()
@@ -356,3 +327,6 @@ class Config:
     def connection(self, name: str) -> ConnectionConfig | None:
         """The connection of that name, or None."""
         return next((c for c in self.connections if c.name == name), None)
+    pools: tuple[PoolConfig, ...] = ()
+    users: tuple[UserConfig, ...] = ()
+    groups: tuple[GroupConfig, ...] = ()

@@ -17,7 +17,8 @@ from enum import Enum
 from textwrap import fill
 
 from ikepy.config.algorithms import DEFAULT_ESP_WORDS, DEFAULT_IKE_WORDS, WORDS, legacy_words
-from ikepy.config.schema import INCLUDE, SECTIONS, Key, Section
+from ikepy.config.schema import INCLUDE, SECTIONS
+from ikepy.config.sections import Key, Section
 from ikepy.crypto.suites import is_supported
 from ikepy.wire.registry import ProtocolId, TransformType
 from ikepy.wire.sa import Proposal

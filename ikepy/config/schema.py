@@ -2,15 +2,13 @@
 
 Rule 1: a key is named like the field of the model it fills; what it means is said once, in model.py.
 Rule 2: a key that is not in its table is an error.
-Not here: what a kind of value takes (values.py), files and includes (load.py), what fits together (checks.py).
+Not here: pools, users and groups (access_schema.py), what a table is made of (sections.py), what a kind of value takes
+(values.py), files and includes (load.py), what fits together (checks.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
-
+from ikepy.config.access_schema import GROUP, POOL, USER
 from ikepy.config.algorithms import default_proposals
 from ikepy.config.model import (
     AuthKind,
@@ -21,6 +19,7 @@ from ikepy.config.model import (
     DaemonConfig,
     DpdAction,
     ExtendedKeyUsage,
+    Fragmentation,
     LocalAuthConfig,
     PskConfig,
     RemoteAuthConfig,
@@ -29,6 +28,7 @@ from ikepy.config.model import (
     StartAction,
     Unique,
 )
+from ikepy.config.sections import Key, Section
 from ikepy.config.shared_secrets import PASSPHRASE, PEM, SECRET, SECRET_FILE, make_secret
 from ikepy.config.values import (
     ADDRESS_PATTERNS,
@@ -46,7 +46,6 @@ from ikepy.config.values import (
     PRIVATE_FILE,
     SELECTORS,
     TEXT,
-    Kind,
     factor,
     list_of,
     number,
@@ -57,7 +56,6 @@ from ikepy.config.values import (
 )
 from ikepy.config.written import (
     DPD_DELAY,
-    Written,
     check_child,
     default_child_rekey_time,
     default_child_start,
@@ -68,59 +66,8 @@ from ikepy.config.written import (
 from ikepy.ipsec import Mode
 from ikepy.wire.registry import ProtocolId
 
-M_co = TypeVar("M_co", covariant=True)
-
 REQID_SPAN = 65536
 "Request IDs from reqid_base on are ours."
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key.
-
-    fallback      makes the value where the key is missing, of those that are not; None leaves it to the model's default
-    default_text  the default as documentation shows it; empty where the model's speaks for itself
-    sentence      what the key means, where it is no field of the model
-    is_secret     its value is a secret: others must not read the file
-    """
-
-    name: str
-    kind: Kind[object]
-    required: bool = False
-    fallback: Callable[[Written], object] | None = None
-    default_text: str = ""
-    sentence: str = ""
-    is_secret: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Section(Generic[M_co]):
-    """One table of the file.
-
-    path    its header as documentation shows it
-    make    makes the model's value of the keys, and of `name` where the table is one of many
-    model   the dataclass whose fields the keys are
-    tables  tables inside it that must be there once
-    named   tables inside it of which there may be many, each with a name
-    later   words of swanctl.conf that are not supported yet
-    opening what the table is, where the model's docstring does not say it
-    check   raises Unfit where keys that are written do not go together
-    """
-
-    path: str
-    make: Callable[..., M_co]
-    model: type
-    keys: tuple[Key, ...]
-    tables: tuple[tuple[str, Section[object]], ...] = ()
-    named: tuple[tuple[str, Section[object]], ...] = ()
-    later: frozenset[str] = frozenset()
-    opening: str = ""
-    check: Callable[[Written], None] = lambda _written: None
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """All that may stand in the table."""
-        return tuple(key.name for key in self.keys) + tuple(word for word, _ in (*self.tables, *self.named))
 
 
 LOCAL = Section(
@@ -215,6 +162,7 @@ CONNECTION = Section(
             fallback=lambda _written: default_proposals(ProtocolId.IKE),
             default_text="`default`, see Algorithms",
         ),
+        Key("pools", list_of(TEXT, "list: name of a pool")),
         Key("encap", FLAG),
         Key("dpd_delay", span(), fallback=lambda _written: DPD_DELAY, default_text="`30s`"),
         Key("send_certreq", FLAG),
@@ -228,6 +176,7 @@ CONNECTION = Section(
         Key("childless", one_of(Childless)),
         Key("hold_early", FLAG),
     ),
+        Key("fragmentation", one_of(Fragmentation)),
     tables=(("local", LOCAL), ("remote", REMOTE)),
     named=(("children", CHILD),),
     later=frozenset(
@@ -275,7 +224,10 @@ DAEMON = Section(
         Key("reqid_base", number(1, 0xFFFFFFFF - REQID_SPAN)),
     ),
 )
+        Key("fragment_size", number(256, 65535)),
+        Key("fragment_size6", number(576, 65535)),
 
+        Key("users_file", NEW_FILE),
 RETRANSMISSION = Section(
     "retransmission",
     RetransmissionConfig,
@@ -295,9 +247,12 @@ INCLUDE = Key(
     sentence="Files that are read as if they stood here, relative to this one.",
 )
 
-SECTIONS: tuple[Section[object], ...] = (CONNECTION, LOCAL, REMOTE, CHILD, SECRET_TABLE, DAEMON, RETRANSMISSION)
+SECTIONS: tuple[Section[object], ...] = (
+    *(CONNECTION, LOCAL, REMOTE, CHILD, POOL),
+    *(SECRET_TABLE, USER, GROUP, DAEMON, RETRANSMISSION),
+)
 "All tables, in the order of the documentation."
 
-TOP_WORDS = ("include", "connections", "secrets", "daemon", "retransmission")
+TOP_WORDS = ("include", "connections", "pools", "secrets", "users", "groups", "daemon", "retransmission")
 "What may stand outside tables, and how their headers begin."
-TOP_LATER = frozenset({"pools", "authorities"})
+TOP_LATER = frozenset({"authorities"})

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ikepy.config.errors import ConfigError, Unfit, did_you_mean
-from ikepy.config.schema import SECTIONS, TOP_WORDS, Section
+from ikepy.config.schema import SECTIONS, TOP_WORDS
+from ikepy.config.sections import Section
 
 M = TypeVar("M")
 

@@ -21,7 +21,7 @@ from tests.support.conf_files import SITE, Write, changed, refusal
         ("remote_addrs", "remote_adrs", "[connections.site] remote_adrs: unknown key; did you mean remote_addrs?"),
         ("remote_ts", "remote_tss", "[connections.site.children.net] remote_tss: unknown key; did you mean remote_ts?"),
         ("[secrets.site]", "[secret.site]", "secret: unknown key; did you mean secrets?"),
-        ("[secrets.site]", "[pools.site]", "pools: not supported yet; leave it out"),
+        ("[secrets.site]", "[authorities.site]", "authorities: not supported yet; leave it out"),
         ("remote_addrs =", "local_ts =", "local_ts: unknown key; did you mean local_port? (local_ts belongs in"),
         (
             "remote_addrs =",

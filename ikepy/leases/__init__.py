@@ -1,0 +1,1 @@
+"""Addresses lent to clients: who has which, for how long, and across restarts."""
