@@ -207,6 +207,10 @@ class ConnectionConfig:
     "Pools that clients get addresses from, tried in this order; a group's own go instead."
     encap: bool = False
     "Whether UDP encapsulation is forced even without a NAT."
+    mobike: bool = False
+    "Whether the tunnel may move to other addresses (MOBIKE), where the peer can do that too."
+    nat_detection: bool = True
+    "Whether it is looked for NATs; switched off for a peer or a NAT that lies, ESP then never goes inside UDP."
     dpd_delay: float = 0.0
     "Seconds of silence after which the peer is asked for a sign of life; 0 never."
     send_certreq: bool = True
@@ -230,15 +234,15 @@ class ConnectionConfig:
     )
     childless: Childless = Childless.ALLOW
     "Whether an IKE SA begins without a child: where the peer wants it, where it can, always (`force`), or never."
-    hold_early: bool = False
-    (
-        "Whether ESP by a new child of ours is held until we can receive by it: for peers such as libreswan that send "
-        "by a new SA before its initiator can receive by it."
     fragmentation: Fragmentation = Fragmentation.YES
     (
         "Whether IKE messages that do not fit into one datagram go in fragments where the peer takes them, are only "
         "taken (`accept`), go in fragments even where they fit (`force`), or do neither."
     )
+    hold_early: bool = False
+    (
+        "Whether ESP by a new child of ours is held until we can receive by it: for peers such as libreswan that send "
+        "by a new SA before its initiator can receive by it."
     )
 
     def child(self, name: str) -> ChildConfig | None:
@@ -302,31 +306,33 @@ class DaemonConfig:
     "Half-open IKE SAs above which IKE_SA_INIT is dropped."
     half_open_per_source: int = 16
     "Half-open IKE SAs of one address above which IKE_SA_INIT is dropped."
+    keep_alive: float = 20.0
+    "Seconds without a packet after which a NAT before us is sent one so that it does not forget; 0 never."
     half_open_timeout: float = 30.0
     "Seconds until a half-open IKE SA is forgotten."
     reqid_base: int = 0x1CE00000
     "First request ID ours have in the kernel; 65536 follow."
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
     fragment_size: int = 1280
     "Octets of an IPv4 datagram above which an IKE message goes in fragments; 576 is tried where these do not arrive."
     fragment_size6: int = 1280
     "The same of an IPv6 datagram; where these do not arrive 1280 is tried."
-    """All of one configuration file."""
-
     users_file: Path | None = None
     "File of users beside those under `users`; `ikepy user` keeps it, and what it changes counts at once."
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of one configuration file."""
+
     connections: tuple[ConnectionConfig, ...] = ()
     psks: tuple[PskConfig, ...] = ()
     private_keys: tuple[PrivateKeyConfig, ...] = ()
     daemon: DaemonConfig = field(default_factory=DaemonConfig)
     retransmission: RetransmissionConfig = field(default_factory=RetransmissionConfig)
+    pools: tuple[PoolConfig, ...] = ()
+    users: tuple[UserConfig, ...] = ()
+    groups: tuple[GroupConfig, ...] = ()
 
     def connection(self, name: str) -> ConnectionConfig | None:
         """The connection of that name, or None."""
         return next((c for c in self.connections if c.name == name), None)
-    pools: tuple[PoolConfig, ...] = ()
-    users: tuple[UserConfig, ...] = ()
-    groups: tuple[GroupConfig, ...] = ()

@@ -164,6 +164,8 @@ CONNECTION = Section(
         ),
         Key("pools", list_of(TEXT, "list: name of a pool")),
         Key("encap", FLAG),
+        Key("mobike", FLAG, fallback=lambda _written: True, default_text="`true`"),
+        Key("nat_detection", FLAG),
         Key("dpd_delay", span(), fallback=lambda _written: DPD_DELAY, default_text="`30s`"),
         Key("send_certreq", FLAG),
         Key("rekey_time", span(), fallback=default_ike_rekey_time, default_text="`4h`; `0` beside reauth_time"),
@@ -174,14 +176,14 @@ CONNECTION = Section(
         Key("keyingtries", number(0, 1_000_000)),
         Key("unique", one_of(Unique)),
         Key("childless", one_of(Childless)),
+        Key("fragmentation", one_of(Fragmentation)),
         Key("hold_early", FLAG),
     ),
-        Key("fragmentation", one_of(Fragmentation)),
     tables=(("local", LOCAL), ("remote", REMOTE)),
     named=(("children", CHILD),),
     later=frozenset(
-        {"version", "vips", "aggressive", "pull", "dscp", "mobike", "dpd_timeout", "fragmentation"}
-        | {"send_cert", "ppk_id", "ppk_required", "pools", "if_id_in", "if_id_out", "ocsp"}
+        {"version", "vips", "aggressive", "pull", "dscp", "dpd_timeout"}
+        | {"send_cert", "ppk_id", "ppk_required", "if_id_in", "if_id_out", "ocsp"}
         | {"mediation", "mediated_by", "mediation_peer", "cacert", "mark_in", "mark_out"}
     ),
 )
@@ -220,14 +222,15 @@ DAEMON = Section(
         Key("cookie_threshold", number(0, 1_000_000)),
         Key("half_open_limit", number(1, 1_000_000)),
         Key("half_open_per_source", number(1, 1_000_000)),
+        Key("keep_alive", span(0, 3600)),
         Key("half_open_timeout", span(1, 3600)),
         Key("reqid_base", number(1, 0xFFFFFFFF - REQID_SPAN)),
-    ),
-)
         Key("fragment_size", number(256, 65535)),
         Key("fragment_size6", number(576, 65535)),
-
         Key("users_file", NEW_FILE),
+    ),
+)
+
 RETRANSMISSION = Section(
     "retransmission",
     RetransmissionConfig,

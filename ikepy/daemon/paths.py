@@ -14,6 +14,7 @@ import trio
 
 from ikepy.config.model import AddressPattern, AddressPatternKind, Config, ConnectionConfig
 from ikepy.ike.actions import Path, SocketAddress
+from ikepy.ike.effects import Ways
 from ikepy.ike.errors import PeerUnknown
 from ikepy.ipsec import IpAddress
 
@@ -28,6 +29,9 @@ class FindsSources(Protocol):
 
     async def source_address_for(self, destination: IpAddress) -> IpAddress | None:
         """Our address for packets to `destination`; None where no route leads there."""
+
+    async def usable_addresses(self) -> tuple[IpAddress, ...]:
+        """Our addresses on interfaces that can send at present."""
 
 
 async def resolve_paths(config: Config, connection_name: str, links: FindsSources) -> tuple[Path, ...]:
@@ -52,6 +56,29 @@ async def resolve_paths(config: Config, connection_name: str, links: FindsSource
     if not paths:
         raise PeerUnknown(f"connection {connection.name} cannot be initiated: " + _why_not(looked_at))
     return tuple(paths)[:MOST_PATHS]
+
+
+async def find_ways(config: Config, connection_name: str, remotes: tuple[IpAddress, ...], links: FindsSources) -> Ways:
+    """Find by which addresses of ours the peer's can be reached at present, and which a peer may know."""
+    connection = config.connection(connection_name)
+    usable = await links.usable_addresses()
+    if connection is None:
+        return Ways(())
+    pairs = []
+    for remote in remotes:
+        local = await _local_address(config, connection, remote, links)
+        if local is not None and local in usable and await links.source_address_for(remote) is not None:
+            pairs.append((local, remote))
+    return Ways(tuple(pairs), tuple(each for each in usable if _may_be_told(config, connection, each)))
+
+
+def _may_be_told(config: Config, connection: ConnectionConfig, address: IpAddress) -> bool:
+    """Whether a peer of that connection may know of an address of ours: it could come there."""
+    if address.is_loopback or address.is_link_local or address.is_multicast:
+        return False
+    if config.daemon.listen and address not in config.daemon.listen:
+        return False
+    return not connection.local_addrs or any(pattern.matches(address) for pattern in connection.local_addrs)
 
 
 def _why_not(looked_at: list[str]) -> str:

@@ -22,7 +22,7 @@ from ikepy.config.model import AuthKind, Config
 from ikepy.crypto import errors as crypto_errors
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.key_exchange import is_slow, make_key_exchange
-from ikepy.daemon.paths import FindsSources, resolve_paths
+from ikepy.daemon.paths import FindsSources, find_ways, resolve_paths
 from ikepy.daemon.workers import Workers, WorkersBusy
 from ikepy.ike.actions import Done, Failed, Outcome, Ticket
 from ikepy.ike.effects import (
@@ -31,6 +31,7 @@ from ikepy.ike.effects import (
     ComputeSharedSecret,
     Effect,
     FindTrustingConnections,
+    FindWays,
     InstallChildSa,
     InstallInbound,
     InstallOutbound,
@@ -123,6 +124,7 @@ class Performer:
             MoveChildSa: lambda effect: InKernel(partial(kernel.move_child, effect.child)),
             RemoveChildSa: lambda effect: InKernel(partial(kernel.remove_child, effect.child)),
             ResolvePath: self._resolve_paths,
+            FindWays: self._find_ways,
         }
 
     def perform(self, ticket: Ticket, effect: Effect[Any], nursery: trio.Nursery, complete: Complete) -> None:
@@ -179,6 +181,9 @@ class Performer:
     def _allocate_spi(self, effect: AllocateSpi) -> Way:
         allocate = self._kernel.allocate_spi
         return InKernel(partial(allocate, effect.destination, effect.protocol, hold_early=effect.hold_early))
+
+    def _find_ways(self, effect: FindWays) -> Way:
+        return Waiting(partial(find_ways, self.config, effect.connection, effect.remotes, self._links))
 
     def _resolve_paths(self, effect: ResolvePath) -> Way:
         return Waiting(partial(resolve_paths, self.config, effect.connection, self._links))

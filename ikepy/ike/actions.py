@@ -43,10 +43,14 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """One IKE message without its non-ESP marker, and the path it came or goes by."""
+    """One IKE message without its non-ESP marker, and the path it came or goes by.
+
+    fragments  how many datagrams it came in, where it was put together (RFC 7383)
+    """
 
     octets: bytes
     path: Path
+    fragments: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from ikepy.ike.exchanges.change_over import Looked
 from ikepy.ike.exchanges.delete import IkeDeleted
 from ikepy.ike.exchanges.ike_auth import AuthResult, PeerNotAuthenticated
 from ikepy.ike.exchanges.informational import Informed
+from ikepy.ike.exchanges.mobike import Moved
 from ikepy.ike.exchanges.rekey_child import ChildRekeyed, ChildRekeyedByPeer
 from ikepy.ike.exchanges.rekey_ike import Successor
 from ikepy.ike.faults import is_fatal
@@ -40,6 +41,8 @@ from ikepy.wire.registry import NotifyType
 if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
 
+PORT = 500
+"IKE's own."
 CONNECTING = frozenset({"IKE_SA_INIT", "IKE_AUTH"})
 SOON = 8.0
 "Seconds after which what the peer could not do just now is tried again (TEMPORARY_FAILURE)."
@@ -70,6 +73,8 @@ class Adoption:
                 self._sa.succession.made_by_us(result)
             case Successor():
                 self._sa.succession.made_by_peer(result)
+            case Moved():
+                self._sa.moving.agreed(result)
             case IkeDeleted():
                 self._sa.close("deleted", Cause.OPERATOR)
             case _:
@@ -85,8 +90,12 @@ class Adoption:
                 self._replace(old, new)
             case ChildRekeyedByPeer(old, new):
                 self._prepare_heir(old, new)
-            case Informed(closed, removed):
+            case Informed(closed, removed, news):
                 self._removed(removed, "deleted by the peer", Cause.PEER_CLOSED)
+                if news.others is not None:
+                    self._sa.moving.told_of(news.others, news.path)
+                if news.moved is not None:
+                    self._sa.moving.peer_moved(news.moved)
                 if closed is not None:
                     self._close(closed)
             case Looked(heir):
@@ -206,6 +215,7 @@ class Adoption:
     def _enter(self, child: ChildSa) -> None:
         sa = self._sa
         sa.table.children[child.unique_id] = child
+        sa.moving.align(child)
         sa.host.reqids.hold(child.reqid)
         sa.upkeep.watch_child(child)
 
@@ -255,7 +265,8 @@ class Adoption:
             sa.upkeep.looked(heir)
             return
         for attempt in tuple(sa.table.replacements.values()):
-            if attempt.theirs is not None and attempt.theirs.child is heir:
+            theirs = attempt.theirs.child if attempt.theirs is not None else None
+            if theirs is not None and theirs.unique_id == heir.unique_id:
                 # The peer made it and should delete the old one; if it does not, we do.
                 sa.agenda.set(TimerName.CHILD_REDUNDANT, sa.now + REDUNDANT, attempt.old.unique_id)
 
@@ -276,9 +287,12 @@ class Adoption:
         sa.enter(Authenticating(keyed))
         if not sa.is_initiator:
             return
-        if keyed.nat.is_between:
-            who = "us" if keyed.nat.local else "the peer"
-            sa.decided(f"NAT before {who}: on to port {keyed.connection.remote_port_nat_t}")
+        # A peer on a port of its own is not sent elsewhere without need.
+        may_move = keyed.nat.supported and keyed.connection.mobike and sa.path.remote.port == PORT
+        if keyed.nat.is_between or may_move:
+            who = "us" if keyed.nat.local or keyed.nat.forced else "the peer"
+            why = f"NAT before {who}" if keyed.nat.is_between else "a NAT may come between later (MOBIKE)"
+            sa.decided(f"{why}: on to port {keyed.connection.remote_port_nat_t}")
             sa.adopt_path(float_path(sa.path, sa.config.daemon.port_nat_t, keyed.connection.remote_port_nat_t))
         refusal = self._put_off_first_child(keyed)
         if refusal is not None:
@@ -306,6 +320,7 @@ class Adoption:
         if result.child is not None:
             self.add_child(result.child)
         sa.upkeep.begin_authenticated(result.lifetime)
+        sa.moving.begin(result.others)
         sa.host.crossed(sa)
         sa.ending.end_if_doomed()
 

@@ -8,7 +8,7 @@ Not here: negotiation itself (exchanges/), keys' derivation (keymat.py).
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from ikepy.config.model import ChildConfig
@@ -159,6 +159,26 @@ def make_child_spec(
         outbound=state(inbound=False),
         policies=make_policies(config, pairs, path, reqid),
         routes_wanted=_routes(negotiated) if config.install_routes else (),
+    )
+
+
+def moved_spec(spec: ChildSaSpec, path: Path, *, encap: bool) -> ChildSaSpec:
+    """The same child between other addresses and ports; what it selects stays."""
+    local, remote = path.local, path.remote
+
+    def state(sa: SaSpec) -> SaSpec:
+        here, there = (remote, local) if sa.inbound else (local, remote)
+        ports = UdpEncap(here.port, there.port) if encap else None
+        return replace(sa, source=here.address, destination=there.address, encap=ports)
+
+    def policy(each: PolicySpec) -> PolicySpec:
+        if each.template is None:
+            return each
+        here, there = (local, remote) if each.direction is Direction.OUT else (remote, local)
+        return replace(each, template=replace(each.template, source=here.address, destination=there.address))
+
+    return replace(
+        spec, inbound=state(spec.inbound), outbound=state(spec.outbound), policies=tuple(map(policy, spec.policies))
     )
 
 

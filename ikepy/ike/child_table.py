@@ -109,6 +109,21 @@ class ChildTable:
             None,
         )
 
+    def moved(self, child: ChildSa) -> None:
+        """A child is between other addresses now: wherever it stood, it stands so."""
+        unique_id = child.unique_id
+        for place in (self.children, self.removing, self.retiring):
+            if unique_id in place:
+                place[unique_id] = child
+        for heir, replaced in self.waiting.items():
+            if replaced.unique_id == unique_id:
+                self.waiting[heir] = child
+        for attempt in self.replacements.values():
+            if attempt.old.unique_id == unique_id:
+                attempt.old = child
+            if attempt.theirs is not None and attempt.theirs.child is not None:
+                attempt.theirs.child = self.children.get(attempt.theirs.child.unique_id, attempt.theirs.child)
+
     # -- replacing -----------------------------------------------------------------------------------------------
 
     def replacement(self, old: ChildSa) -> Replacement:
@@ -163,11 +178,12 @@ class ChildTable:
         return self._move(child, self.retiring)
 
     def _move(self, child: ChildSa, to: dict[int, ChildSa]) -> bool:
-        if self.children.pop(child.unique_id, None) is None:
+        present = self.children.pop(child.unique_id, None)
+        if present is None:
             return False
         self.deleting.discard(child.unique_id)
         self.waiting.pop(child.unique_id, None)
-        to[child.unique_id] = child
+        to[child.unique_id] = present
         self.tidy(child.unique_id)
         self._forget_heir(child)
         return True
@@ -175,7 +191,7 @@ class ChildTable:
     def _forget_heir(self, heir: ChildSa) -> None:
         """The peer deletes what it made to replace a child, and not that child: nothing was done to replace it."""
         for attempt in tuple(self.replacements.values()):
-            if attempt.theirs is not None and attempt.theirs.child is heir and not attempt.is_ours:
+            if attempt.theirs is not None and _is_same(attempt.theirs.child, heir) and not attempt.is_ours:
                 attempt.theirs, attempt.winner, attempt.settled = None, None, False
                 self.tidy(attempt.old.unique_id)
 
@@ -188,3 +204,8 @@ class ChildTable:
         if unique_id in self._heirs or self.heir_waiting_for(child) is not None:
             return "REKEYED"
         return "REKEYING" if replacement is not None and replacement.is_ours else "INSTALLED"
+
+
+def _is_same(child: ChildSa | None, other: ChildSa) -> bool:
+    """Whether both are one child; it may have moved between."""
+    return child is not None and child.unique_id == other.unique_id

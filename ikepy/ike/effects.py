@@ -101,6 +101,26 @@ class ResolvePath(Effect[tuple[Path, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class Ways:
+    """Which ways lead to a peer.
+
+    pairs  our address and the peer's, the best first; in the order of the peer's addresses that were asked for
+    ours   every address of ours that the peer may know, whether a way begins there at present or not
+    """
+
+    pairs: tuple[tuple[IpAddress, IpAddress], ...]
+    ours: tuple[IpAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindWays(Effect[Ways]):
+    """Find by which addresses of ours the peer's addresses can be reached at present; those that cannot are left out."""
+
+    connection: str
+    remotes: tuple[IpAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MakeKeyExchange(Effect[KeyExchange]):
     """Draw a private value and compute its public one."""
 

@@ -14,11 +14,12 @@ from ikepy.ike.actions import (
     Datagram,
     Done,
     Outcome,
+    SocketAddress,
     Ticket,
 )
 from ikepy.ike.causes import Cause
 from ikepy.ike.drops import DropReason
-from ikepy.ike.events import Acquire, Expire, IkeSnapshot, InstalledPolicy, KernelEvent
+from ikepy.ike.events import Acquire, AddressesChanged, Expire, IkeSnapshot, InstalledPolicy, KernelEvent, Mapping
 from ikepy.ike.hosting import NO_SPI, Hosting
 from ikepy.ike.phases import Closed, Closing, Established, Rekeyed
 from ikepy.ike.sa import IkeSa
@@ -79,18 +80,18 @@ class Endpoint(Hosting):
         return self._take_actions()
 
     def kernel_event(self, event: KernelEvent, now: float) -> list[Action]:
-        """Take what the kernel tells: a state that has reached a limit, a packet that wants a child."""
+        """Take what the kernel tells: limits of states, packets that want children, other ways to peers."""
         self.now = now
         match event:
-            case Expire(sa=name, hard=hard):
-                for sa in tuple(self._by_id.values()):
-                    for child in tuple(sa.table.children.values()):
-                        if name in (child.spec.inbound.id, child.spec.outbound.id):
-                            sa.upkeep.expired(child, hard=hard)
+            case Expire():
+                self._expired(event)
             case Acquire():
                 self._keeping.keeper.acquired(event)
-            case _:
-                self.observer.decided(NO_SPI, NO_SPI, f"the kernel tells of {type(event).__name__}")
+            case Mapping():
+                self._mapped(event)
+            case AddressesChanged():
+                for sa in tuple(self._by_id.values()):
+                    sa.moving.look()
         return self._take_actions()
 
     def start(self, now: float) -> list[Action]:
@@ -272,6 +273,17 @@ class Endpoint(Hosting):
             if since is None or self.now - since >= PROBE_INTERVAL:
                 self._probed[sa.unique_id] = self.now
                 sa.wish(WantLiveness(ask=True))
+
+    def _expired(self, event: Expire) -> None:
+        for sa in tuple(self._by_id.values()):
+            for child in tuple(sa.table.children.values()):
+                if event.sa in (child.spec.inbound.id, child.spec.outbound.id):
+                    sa.upkeep.expired(child, hard=event.hard)
+
+    def _mapped(self, event: Mapping) -> None:
+        for sa in tuple(self._by_id.values()):
+            if any(event.sa == child.spec.inbound.id for child in sa.table.children.values()):
+                sa.moving.mapped(SocketAddress(event.address, event.port))
 
     def _take_actions(self) -> list[Action]:
         actions, self._actions = self._actions, []

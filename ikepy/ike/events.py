@@ -112,6 +112,14 @@ class ChildSaDown:
 
 
 @dataclass(frozen=True, slots=True)
+class IkeSaMoved:
+    """An IKE SA, and its children, are between other addresses or ports than before."""
+
+    ike: IkeSnapshot
+    before: Path
+
+
+@dataclass(frozen=True, slots=True)
 class IkeSaRekeyed:
     """An IKE SA has new keys: the new one has taken the old one's children."""
 
@@ -144,7 +152,7 @@ class AttemptFailed:
     reason: str
 
 
-Event = IkeSaUp | IkeSaDown | IkeSaRekeyed | ChildSaUp | ChildSaDown | ChildSaRekeyed | AttemptFailed
+Event = IkeSaUp | IkeSaDown | IkeSaMoved | IkeSaRekeyed | ChildSaUp | ChildSaDown | ChildSaRekeyed | AttemptFailed
 
 
 # -- told by the kernel ------------------------------------------------------------------------------------------

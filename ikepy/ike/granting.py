@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ikepy.ike.exchanges import change_over, create_child, delete, liveness, rekey_child, rekey_ike
+from ikepy.ike.exchanges import change_over, create_child, delete, liveness, mobike, rekey_child, rekey_ike
 from ikepy.ike.lifetimes import spread
+from ikepy.ike.moving import UPDATE
 from ikepy.ike.phases import Closing, Established, Keyed, Rekeyed
 from ikepy.ike.timers import TimerName
 from ikepy.ike.viewing import REKEY_IKE
 from ikepy.ike.wishes import (
+    WantAddressesTold,
     WantChild,
     WantChildDeleted,
     WantChildRekeyed,
@@ -22,6 +24,7 @@ from ikepy.ike.wishes import (
     WantLiveness,
     WantLook,
     WantRekeyed,
+    WantUpdate,
     Wish,
 )
 
@@ -42,6 +45,14 @@ class Granting:
     def wish(self, wish: Wish) -> None:
         """Do it now or as soon as may be; dropped where it waits already or too much does."""
         self.note(wish)
+        self.grant()
+
+    def wish_first(self, wish: Wish) -> None:
+        """Do it before all else that waits."""
+        pending = self._sa.pending
+        if wish in pending:
+            pending.remove(wish)
+        pending.appendleft(wish)
         self.grant()
 
     def note(self, wish: Wish) -> None:
@@ -118,9 +129,20 @@ class Granting:
                     sa.initiate("look", change_over.look(sa, old, heir, at_last=at_last))
             case WantRekeyed():
                 sa.initiate(REKEY_IKE, rekey_ike.initiate(sa, keyed))
-            case WantLiveness(ask):
-                sa.initiate("liveness", liveness.initiate(sa, ask=ask))
+            case _:
+                self._ask(wish, keyed)
         return True
+
+    def _ask(self, wish: Wish, keyed: Keyed) -> None:
+        """Ask the peer for a sign of life, or tell it of addresses."""
+        sa = self._sa
+        match wish:
+            case WantLiveness(ask):
+                sa.initiate("liveness", liveness.initiate(sa, keyed, ask=ask))
+            case WantUpdate():
+                sa.initiate(UPDATE, mobike.update(sa, keyed))
+            case WantAddressesTold():
+                sa.initiate("addresses", mobike.tell_addresses(sa))
 
     def _must_wait(self, wish: Wish) -> bool:
         """Whether the peer's request that is being answered comes first."""

@@ -5,6 +5,7 @@ Not here: how it is done (endpoint.py).
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ikepy.config.model import Config, ConnectionConfig
@@ -42,6 +43,9 @@ class Host(Protocol):
 
     def perform(self, effect: Effect[Any], sa: IkeSa, conversation: Conversation) -> Ticket:
         """Have an effect performed for a conversation."""
+
+    def run(self, name: str, exchange: Coroutine[Effect[Any], Any, None]) -> None:
+        """Perform what the coroutine awaits, beside the conversations of IKE SAs."""
 
     def perform_undo(self, effect: Effect[None]) -> None:
         """Have an effect performed that nobody waits for."""

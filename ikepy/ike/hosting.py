@@ -7,6 +7,7 @@ Not here: datagrams, timeouts, what operators want (endpoint.py); what one IKE S
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Coroutine
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -84,6 +85,10 @@ class Hosting:
         self._tickets[ticket] = (effect, sa, conversation)
         self._actions.append(Perform(ticket, effect))
         return ticket
+
+    def run(self, name: str, exchange: Coroutine[Effect[Any], Any, None]) -> None:
+        """Perform what the coroutine awaits, beside the conversations of IKE SAs."""
+        self._keeping.run(name, exchange)
 
     def perform_undo(self, effect: Effect[None]) -> None:
         """Have an effect performed that nobody waits for."""

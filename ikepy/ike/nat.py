@@ -16,16 +16,21 @@ from ikepy.wire.registry import NotifyType
 
 @dataclass(frozen=True, slots=True)
 class NatFindings:
-    """Who sits behind a NAT; `supported` is whether the peer does NAT detection at all."""
+    """Who sits behind a NAT.
+
+    supported  whether the peer does NAT detection at all
+    forced     whether we only say so, for the sake of UDP encapsulation
+    """
 
     supported: bool = False
     local: bool = False
     remote: bool = False
+    forced: bool = False
 
     @property
     def is_between(self) -> bool:
-        """Whether there is a NAT on either side."""
-        return self.local or self.remote
+        """Whether there is a NAT on either side, or both sides are to believe so."""
+        return self.local or self.remote or self.forced
 
 
 def nat_hash(spi_i: bytes, spi_r: bytes, at: SocketAddress) -> bytes:

@@ -18,10 +18,14 @@ from ikepy.wire.message import Message
 class Observer(Protocol):
     """What the Endpoint tells of itself."""
 
-    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
-        """A message was read; inner payloads where it was protected. `repeat`: answered from the kept response."""
+    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
+        """A message was read; inner payloads where it was protected.
 
-    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+        octets     of the whole message, in however many fragments it came
+        repeat     answered from the kept response
+        """
+
+    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         """A message was handed over for sending; inner payloads where it is protected."""
 
     def dropped(self, path: Path, reason: DropReason, detail: str, header: str) -> None:
@@ -40,10 +44,10 @@ class Observer(Protocol):
 class SilentObserver:
     """Nobody listens."""
 
-    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         """Say nothing."""
 
-    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         """Say nothing."""
 
     def dropped(self, path: Path, reason: DropReason, detail: str, header: str) -> None:

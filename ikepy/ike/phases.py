@@ -28,6 +28,7 @@ class Keyed:
     init_request, init_response  the whole messages as they travelled; None for our own response, which is not yet sealed
     peer_hashes     of the peer's SIGNATURE_HASH_ALGORITHMS; empty where it sent none
     certificate_requested  whether the peer sent CERTREQ already here (responders do)
+    fragmentation   whether both sides said that they take fragments (RFC 7383)
     childless       whether the responder says that it takes an IKE_AUTH without a child (RFC 6023)
     """
 
@@ -45,6 +46,7 @@ class Keyed:
     peer_hashes: frozenset[HashAlgorithm]
     certificate_requested: bool
     childless: bool = False
+    fragmentation: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from ikepy.ike.actions import Datagram, Done, Outcome, Path
 from ikepy.ike.adoption import Adoption
 from ikepy.ike.agenda import Agenda
 from ikepy.ike.causes import Cause
-from ikepy.ike.channel import Channel
+from ikepy.ike.channel import FEW_REPEATS, Channel
 from ikepy.ike.child import ChildSa
 from ikepy.ike.child_table import ChildTable
 from ikepy.ike.conversation import Broken, Conversation, Finished, Step, Wants
@@ -32,6 +32,7 @@ from ikepy.ike.exchanges.view import Answer
 from ikepy.ike.faults import is_fatal, notify_for
 from ikepy.ike.granting import Granting
 from ikepy.ike.host import Host
+from ikepy.ike.moving import Moving
 from ikepy.ike.phases import Authenticating, Closed, Connecting, Keyed, Phase
 from ikepy.ike.succession import Succession
 from ikepy.ike.timers import TimerName
@@ -85,6 +86,7 @@ class IkeSa(Viewing):
         self._answering: Received | None = None
         self._unmoved: Successor | None = None
         self.granting, self.upkeep, self.succession = Granting(self), Upkeep(self), Succession(self)
+        self.moving = Moving(self)
         self._adoption, self.ending = Adoption(self), Ending(self)
 
     # -- inputs --------------------------------------------------------------------------------------------------
@@ -128,6 +130,8 @@ class IkeSa(Viewing):
                     self._give_up("no usable answer")
                 case (TimerName.HALF_OPEN, _):
                     self.close("the peer began and did not go on")
+                case (TimerName.FRAGMENTS, _):
+                    self.channel.forget_fragments()
                 case (TimerName.LINGER, _):
                     self.host.closed(self)
                 case (name, child):
@@ -192,12 +196,13 @@ class IkeSa(Viewing):
             self.host.drop(datagram, DropReason.NOT_ALLOWED_NOW, f"the IKE SA is {phase}", header)
             return
         try:
-            message = self.channel.open(datagram, header)
+            opened = self.channel.open(datagram, header)
         except WireError as fault:
             self._accept_request(datagram, Message(header, ()))
             self._refuse(fault)
             return
-        if message is not None:
+        if opened is not None:
+            message, datagram = opened
             self._heard(datagram)
             self._accept_request(datagram, message)
             if self.held_by is not None and not _deletes_ike(message):
@@ -208,7 +213,11 @@ class IkeSa(Viewing):
     def _accept_request(self, datagram: Datagram, message: Message) -> None:
         self.channel.responses.begin(datagram.octets)
         self._answering = Received(message, datagram.octets, datagram.path)
-        self.host.observer.message_received(message, len(datagram.octets), datagram.path, repeat=False)
+        self._say_received(message, datagram)
+
+    def _say_received(self, message: Message, datagram: Datagram) -> None:
+        octets, fragments = len(datagram.octets), datagram.fragments
+        self.host.observer.message_received(message, octets, datagram.path, repeat=False, fragments=fragments)
 
     def _start_responding(self) -> None:
         received, keyed, waiting = self._answering, self.keyed, self.responding
@@ -223,7 +232,7 @@ class IkeSa(Viewing):
             case ExchangeType.CREATE_CHILD_SA:
                 self._respond("CREATE_CHILD_SA", answering.respond(self, keyed, received))
             case _:
-                self._respond("INFORMATIONAL", informational.respond(self, received))
+                self._respond("INFORMATIONAL", informational.respond(self, keyed, received))
 
     def _respond(self, name: str, exchange: Coroutine[Effect[Any], Any, Any]) -> None:
         self.responding = Conversation(name, exchange)
@@ -257,25 +266,26 @@ class IkeSa(Viewing):
             return
         is_init = header.exchange is ExchangeType.IKE_SA_INIT
         try:
-            message = parse_message(datagram.octets) if is_init else self.channel.open(datagram, header)
+            opened = (parse_message(datagram.octets), datagram) if is_init else self.channel.open(datagram, header)
         except WireError as fault:
             if is_init:
                 self.host.drop(datagram, DropReason.MALFORMED, str(fault), header)
                 return
-            self.host.observer.message_received(Message(header, ()), len(datagram.octets), datagram.path, repeat=False)
+            self._say_received(Message(header, ()), datagram)
             self.channel.end_request()
             self._follow(conversation, conversation.fail(fault))
             return
-        if message is None:
+        if opened is None:
             return
-        self.host.observer.message_received(message, len(datagram.octets), datagram.path, repeat=False)
+        message, datagram = opened
+        self._say_received(message, datagram)
         # An answer to IKE_SA_INIT may be anybody's: the request stays open until its exchange says otherwise.
         if not is_init:
             self._heard(datagram)
             self.channel.requests.close()
         self.agenda.clear(TimerName.RETRANSMIT)
         self.agenda.clear(TimerName.PATIENCE)
-        received = Received(message, datagram.octets, datagram.path, outstanding.octets)
+        received = Received(message, datagram.octets, datagram.path, b"".join(outstanding.sealed.datagrams))
         self._follow(conversation, conversation.resume(received))
 
     def _repeat_request(self) -> None:
@@ -283,8 +293,12 @@ class IkeSa(Viewing):
         if outstanding is None:
             return
         if self.channel.requests.wait() is None:
-            self._give_up(f"no answer to {outstanding.exchange} after {outstanding.sent} tries")
+            self._give_up(
+                f"no answer to {outstanding.exchange} after {outstanding.sent} tries{self.channel.came_in_part}"
+            )
         else:
+            if outstanding.sent == FEW_REPEATS:
+                self.moving.probe()
             self.channel.repeat_request()
 
     def _give_up(self, reason: str) -> None:
@@ -300,6 +314,8 @@ class IkeSa(Viewing):
         self.heard_at, self.has_heard = self.now, True
         if isinstance(self._phase, Authenticating) and not self.is_initiator:
             self.channel.path = datagram.path
+        else:
+            self.moving.heard(datagram.path)
 
     # -- conversations -------------------------------------------------------------------------------------------
 

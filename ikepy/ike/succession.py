@@ -99,6 +99,7 @@ class Succession:
         new = sa.host.new_sa(sa.connection, sa.path, keyed.spi_i, our_spi=our_spi)
         assert sa.authenticated is not None  # noqa: S101 - only authenticated IKE SAs are rekeyed
         new.protect(keyed)
+        new.channel.sizes.inherit(sa.channel.sizes)
         new.enter(Established(keyed, sa.authenticated, sa.now))
         return new
 
@@ -111,6 +112,7 @@ class Succession:
         new.table, old.table = old.table, new.table
         new.agenda.take_children_of(old.agenda)
         new.heard_at = old.heard_at
+        new.moving.take_over(old.moving)
         new.granting.take_over(old.granting)
         new.upkeep.take_over(old.upkeep)
         new.upkeep.begin()

@@ -128,6 +128,8 @@ class Upkeep:
         match name:
             case TimerName.LIVENESS:
                 self._look_for_life()
+            case TimerName.KEEPALIVE:
+                sa.moving.keep_alive()
             case TimerName.RETRY:
                 sa.granting.retry()
             case TimerName.REAUTHENTICATE:

@@ -17,9 +17,11 @@ from ikepy.ike.channel import Channel
 from ikepy.ike.child import ChildSa, Negotiated
 from ikepy.ike.child_table import ChildTable, Replacement
 from ikepy.ike.conversation import Conversation
+from ikepy.ike.effects import MoveChildSa
 from ikepy.ike.errors import AuthenticationFailed
 from ikepy.ike.events import AttemptFailed, ChildSaRekeyed
 from ikepy.ike.host import Host
+from ikepy.ike.nat import NatFindings
 from ikepy.ike.phases import Authenticated, Closed, Closing, Connecting, Established, Keyed, Phase, Rekeyed
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName
@@ -31,6 +33,7 @@ from ikepy.wire.payloads import Identification
 if TYPE_CHECKING:
     from ikepy.ike.exchanges.rekey_ike import Successor
     from ikepy.ike.granting import Granting
+    from ikepy.ike.moving import Moving
     from ikepy.ike.sa import IkeSa
     from ikepy.ike.succession import Succession
     from ikepy.ike.upkeep import Upkeep
@@ -56,6 +59,7 @@ class Viewing:
     unique_id: int
     is_initiator: bool
     table: ChildTable
+    moving: Moving
     pending: deque[Wish]
     created_at: float
     heard_at: float
@@ -136,6 +140,20 @@ class Viewing:
     def is_making_a_child(self) -> bool:
         """Whether an exchange of ours that brings a child is under way: the peer may have it already."""
         return self.initiating is not None and self.initiating.name in MAKING_CHILDREN
+
+    @property
+    def is_mobile(self) -> bool:
+        """Whether both sides do MOBIKE (RFC 4555)."""
+        return self.moving.is_mobile
+
+    @property
+    def leads(self) -> bool:
+        """Whether we began the first of the IKE SAs that this one has come after."""
+        return self.moving.leads
+
+    def look_at_nat(self, nat: NatFindings, seen_as: bytes) -> None:
+        """An answer tells what NATs are between, and as what we are seen."""
+        self.moving.look_at_nat(nat, seen_as)
 
     @property
     def is_shown(self) -> bool:
@@ -314,6 +332,9 @@ class Viewing:
         """Packets go by the heir."""
         self.table.unannounced.discard(heir.unique_id)
         if heir.unique_id in self.table.children:
+            present = self.table.children[heir.unique_id]
+            if present.spec != heir.spec:  # it moved while its outbound state was put in
+                self.host.perform_undo(MoveChildSa(present.spec))
             states = snapshot_child(old, "REKEYED"), snapshot_child(heir, "INSTALLED")
             self.host.publish(ChildSaRekeyed(snapshot_ike(self), *states, by_peer=True))  # type: ignore[arg-type]
 

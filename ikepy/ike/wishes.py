@@ -83,4 +83,30 @@ class WantLiveness:
         return "liveness check"
 
 
-Wish = WantChild | WantChildDeleted | WantForeignChildDeleted | WantChildRekeyed | WantLook | WantRekeyed | WantLiveness
+@dataclass(frozen=True, slots=True)
+class WantUpdate:
+    """The peer told where we are now."""
+
+    def __str__(self) -> str:
+        return "tell the peer where we are"
+
+
+@dataclass(frozen=True, slots=True)
+class WantAddressesTold:
+    """The peer told what addresses we have."""
+
+    def __str__(self) -> str:
+        return "tell the peer our addresses"
+
+
+Wish = (
+    WantChild
+    | WantChildDeleted
+    | WantForeignChildDeleted
+    | WantChildRekeyed
+    | WantLook
+    | WantRekeyed
+    | WantLiveness
+    | WantUpdate
+    | WantAddressesTold
+)

@@ -114,7 +114,7 @@ class BookedKernel:
         self._links = links
         self._early = early
         self._turn = partial(_Turn, trio.StrictFIFOLock())
-        self._reserved: set[SaId] = set()
+        self._reserved: set[Spi] = set()
         self._states = StateBook()
         self._policies = PolicyTable()
         self._routes: dict[Owner, list[RouteSpec]] = {}
@@ -140,8 +140,8 @@ class BookedKernel:
             for _ in range(_SPI_DRAWS):
                 spi = Spi(int.from_bytes(self._entropy.octets(4), "big"))
                 sa = SaId(destination, protocol, spi)
-                if spi >= _FIRST_SPI and sa not in self._reserved and sa not in self._states:
-                    self._reserved.add(sa)
+                if spi >= _FIRST_SPI and spi not in self._reserved and sa not in self._states:
+                    self._reserved.add(spi)
                     if hold_early:
                         await self._early.hold(sa)
                     return spi
@@ -151,7 +151,7 @@ class BookedKernel:
         """Forget an SPI that no state was made of; harmless afterwards."""
         await trio.lowlevel.checkpoint()
         async with self._turn():
-            self._reserved.discard(sa)
+            self._reserved.discard(sa.spi)
             await self._early.let_go(sa)
 
     # -- children ------------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class BookedKernel:
         self._policies.commit(plan)
         for spec in states:
             self._states.add(child.owner, spec)
-        self._reserved.discard(child.inbound.id)
+        self._reserved.discard(child.inbound.spi)
         await self._early.let_go(child.inbound.id)
         try:
             await self._add_routes(child)

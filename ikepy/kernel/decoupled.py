@@ -163,6 +163,10 @@ class FixedLinks:
         await trio.lowlevel.checkpoint()
         return self.addresses
 
+    async def usable_addresses(self) -> tuple[IpAddress, ...]:
+        """The addresses."""
+        return await self.local_addresses()
+
     async def add_route(self, route: RouteSpec, toward: IpAddress | None = None) -> None:
         """Note a route."""
         await trio.lowlevel.checkpoint()

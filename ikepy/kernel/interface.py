@@ -48,6 +48,9 @@ class LinkTable(Protocol):
     async def source_address_for(self, destination: IpAddress) -> IpAddress | None:
         """Our address in packets to `destination`, by the routing table without routes of ours; None without a route."""
 
+    async def usable_addresses(self) -> tuple[IpAddress, ...]:
+        """Those of our addresses whose interface can send at present."""
+
     async def local_addresses(self) -> tuple[IpAddress, ...]:
         """Every address of this host that can be bound; link-local ones carry their interface's index as scope."""
 

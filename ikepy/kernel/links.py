@@ -20,6 +20,7 @@ import trio
 from pyroute2.netlink import nlmsg
 from pyroute2.netlink.rtnl.fibmsg import FR_ACT_TO_TBL
 from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_DADFAILED, IFA_F_TENTATIVE, ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ikepy.ike.errors import KernelRefused
@@ -36,11 +37,13 @@ MARK = 0x1CE
 """Packets and lookups with this mark do not see our table."""
 SETTLING_SECONDS = 0.2
 
+_RTM_NEWLINK, _RTM_GETLINK = 16, 18
 _RTM_NEWADDR, _RTM_GETADDR = 20, 22
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
 _RTM_NEWRULE, _RTM_DELRULE = 32, 33
 _NLM_F_EXCL, _NLM_F_CREATE = 0x200, 0x400
-_GROUPS = sum(1 << (group - 1) for group in (5, 7, 9, 11))  # RTNLGRP_IPV4_IFADDR, _ROUTE, IPV6_IFADDR, _ROUTE
+_GROUPS = sum(1 << (group - 1) for group in (1, 5, 7, 9, 11))  # RTNLGRP_LINK, IPV4_IFADDR, _ROUTE, IPV6_IFADDR, _ROUTE
+_IFF_LOWER_UP = 0x10000
 _TABLE_AT = 16 + 4
 _FIB_RULE_INVERT = 2
 _LAST_TABLE = 251
@@ -48,7 +51,7 @@ _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _ANY = {AF_INET: "0.0.0.0", AF_INET6: "::"}  # noqa: S104 - nothing is bound
 _PROTOCOL_STATIC = 4
 _TYPE_UNICAST = 1
-_CLASSES = {_RTM_NEWADDR: ifaddrmsg, _RTM_NEWROUTE: rtmsg, _RTM_DELROUTE: rtmsg}
+_CLASSES = {_RTM_NEWLINK: ifinfmsg, _RTM_NEWADDR: ifaddrmsg, _RTM_NEWROUTE: rtmsg, _RTM_DELROUTE: rtmsg}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Links:
         self._changes = open_netlink(NETLINK_ROUTE, _GROUPS)
         self._buffer = bytearray(1 << 16)
         self._addresses: tuple[IpAddress, ...] | None = None
+        self._interface_of: dict[IpAddress, int] = {}
+        self._running: frozenset[int] = frozenset()
         self._changed = False
         self._routes: dict[IpNetwork, _Wanted] = {}
 
@@ -94,9 +99,16 @@ class Links:
         self._drain()
         if self._addresses is None:
             replies = await self._connection.dump(_message(ifaddrmsg, _RTM_GETADDR, family=0))
-            found = [_read_address(reply) for reply in replies]
-            self._addresses = tuple(address for address in found if address is not None)
+            found = {address: reply["index"] for reply in replies if (address := _read_address(reply)) is not None}
+            links = await self._connection.dump(_message(ifinfmsg, _RTM_GETLINK, family=0))
+            self._running = frozenset(reply["index"] for reply in links if reply["flags"] & _IFF_LOWER_UP)
+            self._addresses, self._interface_of = tuple(found), found
         return self._addresses
+
+    async def usable_addresses(self) -> tuple[IpAddress, ...]:
+        """Those of our addresses whose interface can send at present: it is up, and what it is plugged into as well."""
+        known = await self.local_addresses()
+        return tuple(address for address in known if self._interface_of.get(address) in self._running)
 
     async def source_address_for(self, destination: IpAddress) -> IpAddress | None:
         """Our address in packets to `destination`, by the routing table without routes of ours; None without a route."""

@@ -30,6 +30,7 @@ from ikepy.ike.events import (
     ChildSnapshot,
     Event,
     IkeSaDown,
+    IkeSaMoved,
     IkeSaRekeyed,
     IkeSaUp,
     IkeSnapshot,
@@ -56,13 +57,13 @@ class LoggingObserver:
         self._failures = Bucket(_FAILURE_LINES_PER_SECOND, _FAILURE_LINES_AT_ONCE, clock)
         self._tally = Tally()
 
-    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         """One line a message that came."""
-        self._word_message("<", message, octets, path, repeat=repeat)
+        self._word_message("<", message, octets, path, repeat=repeat, fragments=fragments)
 
-    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         """One line a message that went."""
-        self._word_message(">", message, octets, path, repeat=repeat)
+        self._word_message(">", message, octets, path, repeat=repeat, fragments=fragments)
 
     def dropped(self, path: Path, reason: DropReason, detail: str, header: str) -> None:
         """One line for the 1st, 2nd, 4th, 8th ... of a reason and an address, while not too many come at once."""
@@ -110,17 +111,20 @@ class LoggingObserver:
             self._say_left_out(self._failures, "warnings")
             self._log.warning("%s", word_event(event))
 
-    def _word_message(self, arrow: str, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def _word_message(
+        self, arrow: str, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int
+    ) -> None:
         if not self._log.isEnabledFor(logging.INFO) or not self._messages.allows():
             return
         self._say_left_out(self._messages, "messages")
         heading, _, payloads = message.summary().partition(": ")
         self._log.info(
-            "%s %s %s, %d octets, %s%s%s",
+            "%s %s %s, %d octets%s, %s%s%s",
             short_spi(message.header.spi_i),
             arrow,
             heading.rstrip(": "),
             octets,
+            f" in {fragments} fragments" if fragments > 1 else "",
             path.remote,
             " (repeat)" if repeat else "",
             f": {payloads}"
@@ -155,6 +159,8 @@ def word_event(event: Event) -> str:  # noqa: PLR0911 - one for each kind
             return f"child {_spis(child)} installed: {word_selectors(child)}, ESP {_suite(child)}"
         case ChildSaDown(_, child, reason):
             return f"child {_spis(child)} removed: {word_selectors(child)}: {reason}"
+        case IkeSaMoved(ike, before):
+            return f"moved: {ike.connection}, {_ends(before)} is {_ends(ike.path)} now"
         case IkeSaRekeyed(old, new):
             who = "us" if new.initiator else "the peer"
             return (
@@ -177,6 +183,10 @@ def word_selectors(child: ChildSnapshot) -> str:
 
 def _peers(ike: IkeSnapshot) -> str:
     return f"{ike.connection}, {ike.local_id} at {ike.path.local} = {ike.remote_id} at {ike.path.remote}"
+
+
+def _ends(path: Path) -> str:
+    return f"{path.local} = {path.remote}"
 
 
 def _ike_number(ike: IkeSnapshot) -> str:

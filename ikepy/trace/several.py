@@ -16,15 +16,15 @@ class Observers:
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
 
-    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         """Pass it on."""
         for observer in self._observers:
-            observer.message_received(message, octets, path, repeat=repeat)
+            observer.message_received(message, octets, path, repeat=repeat, fragments=fragments)
 
-    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         """Pass it on."""
         for observer in self._observers:
-            observer.message_sent(message, octets, path, repeat=repeat)
+            observer.message_sent(message, octets, path, repeat=repeat, fragments=fragments)
 
     def dropped(self, path: Path, reason: DropReason, detail: str, header: str) -> None:
         """Pass it on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar
 
 from ikepy.wire.base import Payload
@@ -199,6 +200,19 @@ def auth_lifetime(notify: Notify) -> int:
 def make_auth_lifetime(seconds: int) -> Notify:
     """AUTH_LIFETIME of so many seconds."""
     return Notify(NotifyType.AUTH_LIFETIME, seconds.to_bytes(4, "big"))
+
+
+def additional_address(notify: Notify) -> IPv4Address | IPv6Address:
+    """The address of an ADDITIONAL_IP4_ADDRESS or ADDITIONAL_IP6_ADDRESS (RFC 4555 §4.2.2)."""
+    if notify.type is NotifyType.ADDITIONAL_IP4_ADDRESS:
+        return IPv4Address(_number(notify, 4))
+    return IPv6Address(_number(notify, 16))
+
+
+def make_additional_address(address: IPv4Address | IPv6Address) -> Notify:
+    """ADDITIONAL_IP4_ADDRESS or ADDITIONAL_IP6_ADDRESS."""
+    is_v4 = isinstance(address, IPv4Address)
+    return Notify(NotifyType.ADDITIONAL_IP4_ADDRESS if is_v4 else NotifyType.ADDITIONAL_IP6_ADDRESS, address.packed)
 
 
 def rekeyed(notify: Notify) -> SpiMeant:

@@ -29,7 +29,7 @@ from tests.support.conf_files import SITE, Write, changed, refusal
             "start_action: unknown key; it belongs in [connections.NAME.children.CHILD]",
         ),
         ("remote_addrs =", "include =", "include: unknown key; write include at the top of the file"),
-        ("remote_addrs =", "mobike =", "[connections.site] mobike: not supported yet; leave it out"),
+        ("remote_addrs =", "dscp =", "[connections.site] dscp: not supported yet; leave it out"),
         (
             "remote_addrs =",
             "local-1 =",

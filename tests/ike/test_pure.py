@@ -19,6 +19,7 @@ from ikepy.ike.narrowing import MOST_SELECTORS, contains, intersect, is_within, 
 from ikepy.ike.nat import find_nat, float_path, make_nat_notifies
 from ikepy.ike.negotiation import check_answer, choose, chosen_ke, ke_methods, number_proposals
 from ikepy.ike.phases import Connecting
+from ikepy.ike.sealing import Sealed
 from ikepy.ike.timers import TimerName, Timers
 from ikepy.ike.window import RequestClass, RequestWindow, ResponseWindow
 from ikepy.ike.wishes import WantChild, WantChildDeleted, WantForeignChildDeleted, WantLiveness
@@ -278,8 +279,8 @@ def test_requests_are_sorted_by_their_number_and_octets() -> None:
     window.abandon()
     assert window.classify(0, b"a") is RequestClass.NEW
     window.begin(b"a")
-    window.answer(b"A")
-    assert window.kept == b"A"
+    window.answer(Sealed((b"A",)))
+    assert window.kept == Sealed((b"A",))
     assert window.classify(0, b"a") is RequestClass.REPEAT
     assert window.classify(0, b"b") is RequestClass.CHANGED_REPEAT
     assert window.classify(1, b"a") is RequestClass.NEW
@@ -290,7 +291,7 @@ def test_requests_are_sorted_by_their_number_and_octets() -> None:
 def test_waits_grow_to_a_limit_and_end() -> None:
     window = RequestWindow(RetransmissionConfig(timeout=2, base=2, limit=10, tries=4))
     assert window.wait() is None
-    window.open(ExchangeType.IKE_AUTH, b"x", 1)
+    window.open(ExchangeType.IKE_AUTH, Sealed((b"x",)), 1)
     waits = []
     while (wait := window.wait()) is not None:
         waits.append(wait)

@@ -30,10 +30,10 @@ NAMES = {f"net{number}": 1 for number in range(CHILDREN)}
 class Forgetful(Recorder):
     """Remembers no message: what is in memory is the core's."""
 
-    def message_received(self, message, octets, path, *, repeat) -> None:
+    def message_received(self, message, octets, path, *, repeat, fragments=1) -> None:
         pass
 
-    def message_sent(self, message, octets, path, *, repeat) -> None:
+    def message_sent(self, message, octets, path, *, repeat, fragments=1) -> None:
         pass
 
 

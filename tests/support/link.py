@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ikepy.ike.actions import Datagram, Path
 from ikepy.ipsec import IpAddress
+
+
+KEEPALIVE = b"\xff"
 
 
 @dataclass
@@ -20,6 +24,7 @@ class Link:
     loss, duplication  chances of each datagram, 0..1
     delay, jitter      seconds; jitter above the spacing of datagrams reorders them
     deaf               the address of a host that is not there at present
+    translate          what a NAT on the line makes of each datagram; None where it lets it not pass
     """
 
     seed: int = 0
@@ -30,6 +35,7 @@ class Link:
     log: list[str] = field(default_factory=list)
     sent: list[Datagram] = field(default_factory=list)
     deaf: IpAddress | None = None
+    translate: Callable[[Datagram], Datagram | None] | None = None
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -45,6 +51,13 @@ class Link:
         ):
             self.log.append(f"{now:.3f} lost {_worded(datagram)}")
             return
+        passed = self.translate(datagram) if self.translate is not None else datagram
+        if passed is None:
+            self.log.append(f"{now:.3f} not let through {_worded(datagram)}")
+            return
+        datagram = passed
+        if datagram.octets == KEEPALIVE:
+            return  # the receiver's sockets eat it
         copies = 2 if self._random.random() < self.duplication else 1
         for _ in range(copies):
             self._count += 1
@@ -77,4 +90,6 @@ def arriving(datagram: Datagram) -> Datagram:
 
 def _worded(datagram: Datagram) -> str:
     octets = datagram.octets
+    if len(octets) < 24:
+        return f"{datagram.path.local} > {datagram.path.remote} {octets.hex()}"
     return f"{datagram.path.local} > {datagram.path.remote} exchange {octets[18]} flags {octets[19]:02x} id {int.from_bytes(octets[20:24], 'big')}"

@@ -11,6 +11,7 @@ from tests.support.pair import Pair, Side
 
 OF_REST = {
     TimerName.LIVENESS,
+    TimerName.KEEPALIVE,
     TimerName.REKEY,
     TimerName.REAUTHENTICATE,
     TimerName.OVERDUE,

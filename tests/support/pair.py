@@ -162,7 +162,7 @@ class Pair:
         if arrival is not None and arrival <= self.now:
             datagram = self.link.pop()
             for side in (self.left, self.right):
-                if side.address == datagram.path.local.address:
+                if datagram.path.local.address in side.addresses:
                     side.run(side.endpoint.receive_datagram(datagram, self.now), self.now)
         for side in (self.left, self.right):
             timeout = side.endpoint.next_timeout()

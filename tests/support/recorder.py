@@ -20,11 +20,11 @@ class Recorder:
         self.keys: list[tuple[bytes, bytes, dict[str, Secret]]] = []
         self.events: list[Event] = []
 
-    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         self.received.append((message, repeat))
         message.summary()
 
-    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool) -> None:
+    def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         self.sent.append((message, repeat))
         message.summary()
 

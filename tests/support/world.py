@@ -40,7 +40,7 @@ class MemoryKernel:
         self._entropy = entropy
         self.states: dict[SaId, SaSpec] = {}
         self.children: dict[Owner, ChildSaSpec] = {}
-        self.reserved: set[SaId] = set()
+        self.reserved: set[Spi] = set()
         self.held: set[SaId] = set()
         self.refuse: Exception | None = None
         self.packets: dict[SaId, int] = {}
@@ -51,8 +51,8 @@ class MemoryKernel:
         while True:
             spi = Spi(int.from_bytes(self._entropy.octets(4), "big"))
             name = SaId(effect.destination, effect.protocol, spi)
-            if spi >= 256 and name not in self.states and name not in self.reserved:
-                self.reserved.add(name)
+            if spi >= 256 and name not in self.states and spi not in self.reserved:
+                self.reserved.add(spi)
                 if effect.hold_early:
                     self.held.add(name)
                 return spi
@@ -90,22 +90,31 @@ class MemoryKernel:
         self._retire(effect.replaces)
 
     def _settle(self, sa: SaId) -> None:
-        self.reserved.discard(sa)
+        self.reserved.discard(sa.spi)
         self.held.discard(sa)
 
     def _retire(self, child: ChildSaSpec | None) -> None:
         if child is not None:
-            self.states.pop(child.outbound.id, None)
+            self.states.pop(self.children.get(child.owner, child).outbound.id, None)
 
     def look(self, effect: effects.LookAtInbound) -> effects.InboundSeen:
         packets = sum(self.packets.get(state, 0) for state in effect.states)
         return effects.InboundSeen(None, packets)
 
     def remove(self, effect: effects.RemoveChildSa) -> None:
-        for state in (effect.child.inbound, effect.child.outbound):
+        child = self.children.pop(effect.child.owner, effect.child)
+        for state in (child.inbound, child.outbound, effect.child.inbound):
             self.states.pop(state.id, None)
-            self.reserved.discard(state.id)
-        self.children.pop(effect.child.owner, None)
+            self.reserved.discard(state.spi)
+
+    def move(self, child: ChildSaSpec) -> None:
+        before = self.children.get(child.owner)
+        if before is None:
+            return
+        for old, new in ((before.inbound, child.inbound), (before.outbound, child.outbound)):
+            if self.states.pop(old.id, None) is not None:
+                self.states[new.id] = new
+        self.children[child.owner] = child
 
     @property
     def is_clean(self) -> bool:
@@ -130,7 +139,9 @@ class World:
         peer: IpAddress | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self.config, self.address, self.peer, self.auth = config, address, peer, auth
+        self.config, self.peer, self.auth = config, peer, auth
+        self.addresses: list[IpAddress] = []
+        self.address = address
         self.recorder = observer if isinstance(observer, Recorder) else Recorder()
         self.entropy = entropy
         self.kernel = MemoryKernel(entropy)
@@ -140,6 +151,15 @@ class World:
         self.hold: Callable[[Effect[Any]], bool] = lambda effect: False
         self.held: list[Perform] = []
         self.resolved: tuple[IpAddress, ...] = ()
+
+    @property
+    def address(self) -> IpAddress:
+        """The address it prefers; the last it had where it has none."""
+        return self.addresses[0] if self.addresses else self._last_address
+
+    @address.setter
+    def address(self, address: IpAddress) -> None:
+        self.addresses, self._last_address = [address], address
 
     def run(self, actions: list[Action], now: float) -> None:
         """Perform actions, and those that follow from them."""
@@ -175,6 +195,10 @@ class World:
         match effect:
             case effects.ResolvePath(connection):
                 return self._resolve(connection)
+            case effects.FindWays(_, remotes):
+                return self._ways(remotes)
+            case effects.MoveChildSa(child):
+                return self.kernel.move(child)
             case effects.MakeKeyExchange(method):
                 return make_key_exchange(method, self.entropy)
             case effects.ComputeSharedSecret(exchange, public):
@@ -213,6 +237,15 @@ class World:
                 self.kernel.policies.pop(owner, None)
                 return None
         raise AssertionError(f"nobody performs {effect}")
+
+    def _ways(self, remotes: tuple[IpAddress, ...]) -> effects.Ways:
+        """Every address of ours leads to every one of the peer's of its family; the first is preferred."""
+        pairs = []
+        for remote in remotes:
+            local = next((each for each in self.addresses if each.version == remote.version), None)
+            if local is not None:
+                pairs.append((local, remote))
+        return effects.Ways(tuple(pairs), tuple(self.addresses))
 
     def _resolve(self, connection: str) -> tuple[Path, ...]:
         config = self.config.connection(connection)

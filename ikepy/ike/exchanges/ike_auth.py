@@ -41,11 +41,12 @@ from ikepy.ike.exchanges.children import (
     judge_answer,
     make_offer,
 )
+from ikepy.ike.exchanges.mobike import read_mobility, say_mobility
 from ikepy.ike.exchanges.view import Answer, SaView, authenticated_ids
 from ikepy.ike.keymat import signed_octets
 from ikepy.ike.phases import Authenticated, Keyed
 from ikepy.ike.selection import Ambiguous, NoneFits, Selected, select
-from ikepy.ipsec import SaId, Selector
+from ikepy.ipsec import IpAddress, SaId, Selector
 from ikepy.wire.base import Payload
 from ikepy.wire.notify import Notify, auth_lifetime, make_auth_lifetime
 from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR
@@ -60,11 +61,13 @@ class AuthResult:
     """Who the peer is, and the first child, None where there is none.
 
     lifetime   seconds after which the responder wants us to prove anew who we are (RFC 4478), None where it does not say
+    others     the peer's further addresses; None where not both sides do MOBIKE
     """
 
     authenticated: Authenticated
     child: ChildSa | None
     lifetime: int | None = None
+    others: tuple[IpAddress, ...] | None = None
 
 
 class PeerNotAuthenticated(AuthenticationFailed):
@@ -86,6 +89,7 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None, packet: 
         spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP)
         offer = make_offer(child, sa.path, spi, with_ke=False, packet=packet)
     contact = (Notify(NotifyType.INITIAL_CONTACT),) if sa.is_first_contact() else ()
+    mobility = await say_mobility(sa, connection)
     received = await SendRequest(
         ExchangeType.IKE_AUTH,
         (
@@ -96,6 +100,7 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None, packet: 
             proof.auth,
             *contact,
             *(offer.payloads() if offer is not None else ()),
+            *mobility,
         ),
     )
     error = received.message.error_notify
@@ -110,7 +115,8 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None, packet: 
     sa.settle_uniqueness(connection, local_id, proven.identity, initial_contact=contact_begins)
     authenticated = Authenticated(connection, proven, local_id, proven.identity)
     made = await _finish_child(sa, keyed, offer, response, error, proven.identity)
-    return AuthResult(authenticated, made, _lifetime(response.notifies))
+    others = read_mobility(received.message) if mobility else None
+    return AuthResult(authenticated, made, _lifetime(response.notifies), others)
 
 
 async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthResult]:
@@ -139,7 +145,12 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthRes
     payloads, child = await _answer_first_child(sa, keyed, auth, proven.identity)
     authenticated = Authenticated(connection, proven, local, proven.identity)
     lifetime = (make_auth_lifetime(int(connection.reauth_time)),) if connection.reauth_time > 0 else ()
-    return Answer((IdR(local), *proof.certs, proof.auth, *payloads, *lifetime), AuthResult(authenticated, child))
+    others = read_mobility(request.message) if connection.mobike else None
+    mobility = await say_mobility(sa, connection) if others is not None else ()
+    return Answer(
+        (IdR(local), *proof.certs, proof.auth, *payloads, *lifetime, *mobility),
+        AuthResult(authenticated, child, None, others),
+    )
 
 
 async def _select(sa: SaView, keyed: Keyed, auth: IkeAuthRequest) -> ConnectionConfig:

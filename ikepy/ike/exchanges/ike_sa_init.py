@@ -12,9 +12,9 @@ Not here: when a cookie is asked for (endpoint.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ikepy.config.model import AuthKind, Childless, ConnectionConfig
+from ikepy.config.model import AuthKind, Childless, ConnectionConfig, Fragmentation
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.key_exchange import KeyExchange
 from ikepy.crypto.secret import Secret
@@ -137,11 +137,16 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
         Ke(method, exchange.public),
         Nonce(nr),
     ]
-    nat = _find_nat(request.message, spi_i, bytes(8), request.path)
+    nat = _find_nat(connection, request.message, spi_i, bytes(8), request.path)
     if nat.supported:
         payloads += make_nat_notifies(spi_i, spi_r, request.path, pretend=_pretend(connection, sa.entropy))
     if request.message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS) is not None:
         payloads.append(make_hash_algorithms(HASHES))
+    fragmentation = request.message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None and any(
+        candidate.fragmentation is not Fragmentation.NO for candidate in sa.candidates()
+    )
+    if fragmentation:
+        payloads.append(Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
     if any(candidate.childless is not Childless.NEVER for candidate in sa.candidates()):
         payloads.append(Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED))
     if any(candidate.remote.auth is AuthKind.PUBKEY and candidate.send_certreq for candidate in sa.candidates()):
@@ -162,9 +167,10 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
         nr=nr,
         init_request=request.octets,
         init_response=response,
-        nat=NatFindings(nat.supported, nat.local or connection.encap, nat.remote),
+        nat=replace(nat, forced=connection.encap),
         peer_hashes=_peer_hashes(request.message),
         certificate_requested=False,
+        fragmentation=fragmentation,
     )
     return Answer(tuple(payloads), keyed)
 
@@ -231,9 +237,17 @@ def _make_request(
         Sa(offer),
         Ke(exchange.method, exchange.public),
         Nonce(ni),
-        *make_nat_notifies(spi_i, bytes(8), sa.path, pretend=pretend),
+        *(make_nat_notifies(spi_i, bytes(8), sa.path, pretend=pretend) if sa.connection.nat_detection else ()),
         make_hash_algorithms(HASHES),
+        *_say_fragmentation(sa.connection),
     )
+
+
+def _say_fragmentation(connection: ConnectionConfig) -> tuple[Payload, ...]:
+    """That we take fragments (RFC 7383 §2.3)."""
+    if connection.fragmentation is Fragmentation.NO:
+        return ()
+    return (Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED),)
 
 
 def _key_initiator(sa: SaView, received: Received, accepted: Accepted, ni: bytes, shared: Secret) -> Keyed:
@@ -241,7 +255,7 @@ def _key_initiator(sa: SaView, received: Received, accepted: Accepted, ni: bytes
     spi_i, spi_r = message.header.spi_i, message.header.spi_r
     suite = ike_suite(accepted.chosen.proposal)
     nr = response.nonce.octets
-    nat = _find_nat(message, spi_i, spi_r, received.path)
+    nat = _find_nat(sa.connection, message, spi_i, spi_r, received.path)
     return Keyed(
         connection=sa.connection,
         proposal=accepted.chosen.proposal,
@@ -253,10 +267,12 @@ def _key_initiator(sa: SaView, received: Received, accepted: Accepted, ni: bytes
         nr=nr,
         init_request=received.answers,
         init_response=received.octets,
-        nat=NatFindings(nat.supported, nat.local or sa.connection.encap, nat.remote),
+        nat=replace(nat, forced=sa.connection.encap),
         peer_hashes=_peer_hashes(message),
         certificate_requested=bool(message.all(CertReq)),
         childless=message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None,
+        fragmentation=sa.connection.fragmentation is not Fragmentation.NO
+        and message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None,
     )
 
 
@@ -271,7 +287,9 @@ def _choose_connection(
     raise NoProposalChosen(f"no IKE proposal in common with {names}: compare `proposals` on both sides")
 
 
-def _find_nat(message: Message, spi_i: bytes, spi_r: bytes, path: Path) -> NatFindings:
+def _find_nat(connection: ConnectionConfig, message: Message, spi_i: bytes, spi_r: bytes, path: Path) -> NatFindings:
+    if not connection.nat_detection:
+        return NatFindings()
     sources = message.notifies(NotifyType.NAT_DETECTION_SOURCE_IP)
     destinations = message.notifies(NotifyType.NAT_DETECTION_DESTINATION_IP)
     return find_nat(sources, destinations, spi_i, spi_r, path)

@@ -14,7 +14,9 @@ from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import LookAtInbound, Received, RemoveChildSa
 from ikepy.ike.exchanges.change_over import change_over
 from ikepy.ike.exchanges.children import parse_spi
+from ikepy.ike.exchanges.mobike import NO_NEWS, MobilityNews, read_news
 from ikepy.ike.exchanges.view import Answer, SaView
+from ikepy.ike.phases import Keyed
 from ikepy.wire.base import Payload
 from ikepy.wire.message import Message
 from ikepy.wire.payloads import Delete
@@ -30,13 +32,15 @@ class Informed:
 
     closed   why the IKE SA is over; None where it lives on
     removed  children that are out of the kernel
+    news     of the peer's addresses
     """
 
     closed: str | None = None
     removed: tuple[ChildSa, ...] = ()
+    news: MobilityNews = NO_NEWS
 
 
-async def respond(sa: SaView, request: Received) -> Answer[Informed]:
+async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[Informed]:
     """Answer an INFORMATIONAL request; raises WireError where it cannot be read."""
     notice = Informational.of(request.message)
     if any(delete.protocol is ProtocolId.IKE for delete in notice.deletes):
@@ -45,6 +49,7 @@ async def respond(sa: SaView, request: Received) -> Answer[Informed]:
     if failure is not None:
         # §2.21.2: the initiator could not verify our proof.
         return Answer((), Informed(closed="the peer does not accept our identity or proof, its log says why"))
+    news = read_news(sa, keyed, request)
     # §2.8: the peer sends by the new child now, and so do we before the old one goes.
     doomed = children_meant(sa, request.message)
     crossing = {child.unique_id for child in doomed if sa.is_deleting(child)}
@@ -64,7 +69,7 @@ async def respond(sa: SaView, request: Received) -> Answer[Informed]:
         await RemoveChildSa(child.spec)
     ours = tuple(child.spi_in.to_bytes(SPI_OCTETS, "big") for child in doomed if child.unique_id not in crossing)
     payloads: tuple[Payload, ...] = (Delete(ProtocolId.ESP, ours, SPI_OCTETS),) if ours else ()
-    return Answer(payloads, Informed(removed=tuple(removed)))
+    return Answer((*payloads, *news.payloads), Informed(removed=tuple(removed), news=news))
 
 
 def children_meant(sa: SaView, message: Message) -> tuple[ChildSa, ...]:

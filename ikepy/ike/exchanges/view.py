@@ -13,6 +13,7 @@ from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Path
 from ikepy.ike.child import ChildSa, Negotiated
 from ikepy.ike.child_table import Replacement
+from ikepy.ike.nat import NatFindings
 from ikepy.ike.phases import Phase
 from ikepy.ipsec import SaId, Spi
 from ikepy.wire.base import Payload
@@ -67,6 +68,17 @@ class SaView(Protocol):
     @property
     def is_making_a_child(self) -> bool:
         """Whether an exchange of ours that brings a child is under way: the peer may have it already."""
+
+    @property
+    def is_mobile(self) -> bool:
+        """Whether both sides do MOBIKE (RFC 4555)."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether we began the first of the IKE SAs that this one has come after: we say where it is."""
+
+    def look_at_nat(self, nat: NatFindings, seen_as: bytes) -> None:
+        """An answer tells what NATs are between, and as what we are seen."""
 
     @property
     def peer_identity(self) -> Identification:

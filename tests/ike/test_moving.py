@@ -1,0 +1,395 @@
+"""An IKE SA and its children go where addresses go: MOBIKE (RFC 4555), NATs that change their minds (RFC 7296 §2.23)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+
+from ikepy.config.model import Config
+from ikepy.ike.actions import Datagram, SocketAddress
+from ikepy.ike.events import AddressesChanged, IkeSaDown, IkeSaMoved, IkeSaUp, Mapping
+from ikepy.ipsec import IpAddress
+from ikepy.wire.notify import Notify
+from ikepy.wire.registry import ExchangeType, NotifyType
+from tests.support.mirror import assert_mirror
+from tests.support.nat import Nat
+from tests.support.pair import LEFT, RIGHT, Pair, Side, make_child, make_config, make_pair
+from tests.support.sealing import ask, sa_of
+from tests.support.stage import events_of
+
+ELSEWHERE, SECOND = IPv4Address("198.51.100.7"), IPv4Address("198.51.100.8")
+V6_LEFT, V6_RIGHT = IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2")
+OUTSIDE = IPv4Address("203.0.113.9")
+TWO = (make_child("net"), make_child("more", "10.1.1.0/24", "10.2.1.0/24"))
+
+
+def mobile(*, mobike: bool = True, **more: object) -> tuple[Config, Config]:
+    """Both sides' configurations; each takes the other from everywhere."""
+    left, right = (
+        make_config(left=side, children=TWO, mobike=mobike, local_addrs=(), dpd_delay=30.0, **more)
+        for side in (True, False)
+    )
+    return left, replace(right, connections=(replace(right.connections[0], remote_addrs=()),))
+
+
+def up(configs: tuple[Config, Config] | None = None, *, nat: Nat | None = None) -> Pair:
+    """A pair that is up, the left having begun, perhaps from behind a NAT."""
+    pair = make_pair(*(configs or mobile()))
+    if nat is not None:
+        pair.link.translate = nat.translate
+    pair.left.initiate()
+    pair.run(25)
+    assert pair.left.established
+    return pair
+
+
+def before_left() -> Nat:
+    return Nat(frozenset({LEFT, ELSEWHERE}), OUTSIDE)
+
+
+def change(pair: Pair, side: Side, *addresses: IpAddress) -> None:
+    """A side has these addresses from now on, the best first."""
+    side.addresses = list(addresses)
+    side.run(side.endpoint.kernel_event(AddressesChanged(), pair.now), pair.now)
+
+
+def assert_between(pair: Pair, left: IpAddress, right: IpAddress) -> None:
+    """Both IKE SAs and all children are between these."""
+    for side, here, there in ((pair.left, left, right), (pair.right, right, left)):
+        path = side.sa.path
+        assert (path.local.address, path.remote.address) == (here, there)
+        for child in side.sa.children:
+            assert (child.spec.inbound.source, child.spec.inbound.destination) == (there, here)
+            assert (child.spec.outbound.source, child.spec.outbound.destination) == (here, there)
+            assert set(side.kernel.states) >= {child.spec.inbound.id, child.spec.outbound.id}
+            for policy in child.spec.policies:
+                assert {policy.template.source, policy.template.destination} == {here, there}
+
+
+def assert_same_ike_sa(pair: Pair) -> None:
+    """Nothing was negotiated anew, and nothing is left over."""
+    for side in (pair.left, pair.right):
+        assert len(events_of(side, IkeSaUp)) == 1
+        assert not events_of(side, IkeSaDown)
+    assert_mirror(pair, children={"net": 1, "more": 1})
+
+
+# -- agreeing ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("left", "right"), [(True, True), (True, False), (False, True)])
+def test_mobike_is_done_where_both_sides_say_so(left: bool, right: bool) -> None:
+    configs = mobile(mobike=left)[0], mobile(mobike=right)[1]
+    pair = up(configs)
+    assert sa_of(pair.left).is_mobile == sa_of(pair.right).is_mobile == (left and right)
+
+
+def test_further_addresses_are_told_in_ike_auth() -> None:
+    pair = make_pair(*mobile())
+    pair.left.addresses, pair.right.addresses = [LEFT, SECOND, V6_LEFT], [RIGHT, V6_RIGHT]
+    pair.left.initiate()
+    pair.run(25)
+    assert sa_of(pair.right).moving.known == (LEFT, SECOND, V6_LEFT)
+    assert sa_of(pair.left).moving.known == (RIGHT, V6_RIGHT)
+
+
+def test_who_does_mobike_goes_on_to_port_4500_for_a_nat_may_come() -> None:
+    pair = up()
+    assert pair.left.sa.path.local.port == pair.left.sa.path.remote.port == 4500
+    assert not pair.left.sa.children[0].encap
+
+
+# -- the initiator moves -------------------------------------------------------------------------------------------------
+
+
+def test_an_initiator_with_another_address_tells_and_all_goes_there() -> None:
+    pair = up()
+    change(pair, pair.left, ELSEWHERE)
+    pair.run(20)
+    assert_between(pair, ELSEWHERE, RIGHT)
+    assert_same_ike_sa(pair)
+    for side in (pair.left, pair.right):
+        (moved,) = events_of(side, IkeSaMoved)
+        assert LEFT in (moved.before.local.address, moved.before.remote.address)
+
+
+def test_an_address_more_moves_nothing_and_is_told() -> None:
+    pair = up()
+    change(pair, pair.left, LEFT, SECOND)
+    pair.run(20)
+    assert_between(pair, LEFT, RIGHT)
+    assert sa_of(pair.right).moving.known == (LEFT, SECOND)
+    change(pair, pair.left, LEFT)
+    pair.run(20)
+    assert sa_of(pair.right).moving.known == (LEFT,)
+    assert_same_ike_sa(pair)
+
+
+def test_from_v4_to_v6_and_back() -> None:
+    pair = make_pair(*mobile())
+    pair.right.addresses = [RIGHT, V6_RIGHT]
+    pair.left.initiate()
+    pair.run(20)
+    change(pair, pair.left, V6_LEFT)
+    pair.run(20)
+    assert_between(pair, V6_LEFT, V6_RIGHT)
+    change(pair, pair.left, LEFT)
+    pair.run(20)
+    assert_between(pair, LEFT, RIGHT)
+    assert_same_ike_sa(pair)
+
+
+def test_without_any_address_it_waits_for_one() -> None:
+    pair = up()
+    change(pair, pair.left)
+    pair.link.deaf = LEFT
+    pair.run(20)
+    assert pair.left.established
+    change(pair, pair.left, ELSEWHERE)
+    pair.run(20)
+    assert_between(pair, ELSEWHERE, RIGHT)
+    assert_same_ike_sa(pair)
+
+
+def test_a_request_that_waits_goes_by_the_new_way_at_once() -> None:
+    pair = up()
+    pair.link.deaf = LEFT
+    pair.left.run(pair.left.endpoint.rekey(pair.now, ike_ids=(pair.left.sa.unique_id,)), pair.now)
+    pair.run(1)
+    sent = pair.link.sent[-1]
+    pair.link.deaf = None
+    change(pair, pair.left, ELSEWHERE)
+    pair.run(0.001)
+    assert pair.link.sent[-1].octets == sent.octets
+    assert pair.link.sent[-1].path.local.address == ELSEWHERE
+    pair.run(20)
+    assert_between(pair, ELSEWHERE, RIGHT)
+    assert len(events_of(pair.left, IkeSaUp)) == 1
+
+
+def test_a_way_that_leads_nowhere_is_left_for_another() -> None:
+    pair = make_pair(*mobile())
+    pair.right.addresses = [RIGHT, SECOND]
+    pair.left.initiate()
+    pair.run(20)
+    pair.link.deaf = RIGHT
+    pair.left.run(pair.left.endpoint.rekey(pair.now, ike_ids=(pair.left.sa.unique_id,)), pair.now)
+    pair.run(120)
+    assert_between(pair, LEFT, SECOND)
+    assert len(events_of(pair.left, IkeSaUp)) == 1
+
+
+def test_a_rekeyed_ike_sa_moves_as_the_one_before(first: str = "right") -> None:
+    pair = up()
+    side = getattr(pair, first)
+    side.run(side.endpoint.rekey(pair.now, ike_ids=(side.sa.unique_id,)), pair.now)
+    pair.run(20)
+    assert sa_of(pair.left).leads
+    assert not sa_of(pair.right).leads
+    change(pair, pair.left, ELSEWHERE)
+    pair.run(20)
+    assert_between(pair, ELSEWHERE, RIGHT)
+
+
+def test_a_child_that_is_made_while_it_moves_goes_with_the_others() -> None:
+    pair = up()
+    for side in (pair.left, pair.right):
+        side.run(side.endpoint.rekey(pair.now, child_ids=(side.sa.children[0].unique_id,)), pair.now)
+    change(pair, pair.left, ELSEWHERE)
+    pair.run(28)
+    assert_between(pair, ELSEWHERE, RIGHT)
+    assert_same_ike_sa(pair)
+
+
+# -- the responder moves -------------------------------------------------------------------------------------------------
+
+
+def test_a_responder_with_another_address_tells_and_the_initiator_moves_all() -> None:
+    pair = up()
+    change(pair, pair.right, ELSEWHERE)
+    pair.run(28)
+    assert_between(pair, LEFT, ELSEWHERE)
+    assert_same_ike_sa(pair)
+
+
+def test_a_responder_does_not_move_by_itself() -> None:
+    pair = up()
+    change(pair, pair.right, RIGHT, SECOND)
+    pair.run(28)
+    assert_between(pair, LEFT, RIGHT)
+    assert sa_of(pair.left).moving.known == (RIGHT, SECOND)
+
+
+def test_both_move_at_once() -> None:
+    pair = make_pair(*mobile())
+    pair.left.addresses, pair.right.addresses = [LEFT, SECOND], [RIGHT, V6_RIGHT]
+    pair.left.initiate()
+    pair.run(20)
+    change(pair, pair.left, SECOND, V6_LEFT)
+    change(pair, pair.right, V6_RIGHT)
+    pair.run(100)
+    assert_between(pair, V6_LEFT, V6_RIGHT)
+    assert len(events_of(pair.left, IkeSaUp)) == 1
+
+
+# -- NATs ----------------------------------------------------------------------------------------------------------------
+
+
+def encapsulated(side: Side) -> list[bool]:
+    return [child.encap and child.spec.outbound.encap is not None for child in side.sa.children]
+
+
+def test_into_a_nat_and_out_of_it() -> None:
+    pair = up()
+    nat = Nat(frozenset({ELSEWHERE}), OUTSIDE)
+    pair.link.translate = nat.translate
+    change(pair, pair.left, ELSEWHERE)
+    pair.run(20)
+    assert (pair.left.sa.nat_local, pair.right.sa.nat_remote) == (True, True)
+    assert encapsulated(pair.left) == encapsulated(pair.right) == [True, True]
+    assert pair.right.sa.path.remote == nat.mappings[pair.left.sa.path.local]
+
+    change(pair, pair.left, LEFT)
+    pair.run(20)
+    assert (pair.left.sa.nat_local, pair.right.sa.nat_remote) == (False, False)
+    assert encapsulated(pair.left) == encapsulated(pair.right) == [False, False]
+    assert_between(pair, LEFT, RIGHT)
+    assert_same_ike_sa(pair)
+
+
+def test_a_nat_that_comes_between_is_found_by_the_next_liveness_check() -> None:
+    pair = up()
+    pair.link.translate = before_left().translate
+    pair.run(70)
+    assert encapsulated(pair.left) == encapsulated(pair.right) == [True, True]
+    assert_same_ike_sa(pair)
+
+
+@pytest.mark.parametrize("mobike", [True, False])
+def test_a_nat_that_forgot_is_found_by_the_next_message(mobike: bool) -> None:
+    nat = before_left()
+    pair = up(mobile(mobike=mobike), nat=nat)
+    nat.flush()
+    pair.run(80)
+    assert pair.right.sa.path.remote == nat.mappings[pair.left.sa.path.local]
+    outbound = pair.right.sa.children[0].spec.outbound
+    assert outbound.encap.destination_port == nat.mappings[pair.left.sa.path.local].port
+    assert_same_ike_sa(pair)
+
+
+def test_packets_of_children_from_elsewhere_move_the_children_at_once_and_ike_when_it_must() -> None:
+    nat = before_left()
+    pair = up(mobile(mobike=False), nat=nat)
+    inbound = pair.right.sa.children[0].spec.inbound
+    nat.flush()
+    nat.forward(SocketAddress(LEFT, 4500), 31_000)
+    event = Mapping(inbound.id, OUTSIDE, 31_000)
+    pair.right.run(pair.right.endpoint.kernel_event(event, pair.now), pair.now)
+    assert {child.spec.outbound.encap.destination_port for child in pair.right.sa.children} == {31_000}
+    assert pair.right.sa.path.remote.port != 31_000
+    pair.run(100)
+    assert pair.right.sa.path.remote.port == 31_000
+    assert_same_ike_sa(pair)
+
+
+def test_a_peer_that_is_not_behind_a_nat_is_not_followed() -> None:
+    pair = up(mobile(mobike=False))
+    inbound = pair.right.sa.children[0].spec.inbound
+    event = Mapping(inbound.id, ELSEWHERE, 4500)
+    pair.right.run(pair.right.endpoint.kernel_event(event, pair.now), pair.now)
+    request = next(each for each in reversed(pair.link.sent) if each.path.local.address == LEFT)
+    pair.run(40)
+    assert request is not None
+    assert_between(pair, LEFT, RIGHT)
+
+
+def test_what_did_not_open_moves_nobody() -> None:
+    nat = before_left()
+    pair = up(mobile(mobike=False), nat=nat)
+    pair.left.run(pair.left.endpoint.rekey(pair.now, ike_ids=(pair.left.sa.unique_id,)), pair.now)
+    pair._collect()
+    real = pair.link.pop()
+    forged = bytearray(real.octets)
+    forged[-1] ^= 1
+    for octets in (bytes(forged), real.octets[:60]):
+        path = replace(real.path, remote=SocketAddress(ELSEWHERE, 4500))
+        pair.right.run(pair.right.endpoint.receive_datagram(Datagram(octets, path), pair.now), pair.now)
+    assert pair.right.sa.path.remote.address == OUTSIDE
+
+
+def test_keepalives_go_out_only_from_behind_the_nat_and_only_when_nothing_else_does() -> None:
+    nat = before_left()
+    pair = up(mobile(mobike=False), nat=nat)
+    pair.link.sent.clear()
+    pair.run(200)
+    keepalives = [each for each in pair.link.sent if each.octets == b"\xff"]
+    assert {each.path.local.address for each in keepalives} == {LEFT}
+    assert not any(each.path.non_esp_marker for each in keepalives)
+    assert 5 <= len(keepalives) <= 10
+
+
+def test_where_nat_detection_is_switched_off_there_is_none() -> None:
+    pair = up(mobile(nat_detection=False), nat=before_left())
+    assert not encapsulated(pair.left)[0]
+    assert (pair.left.sa.nat_local, pair.right.sa.nat_remote) == (False, False)
+
+
+def test_behind_a_nat_without_mobike_another_address_looks_like_another_mapping() -> None:
+    pair = up(mobile(mobike=False), nat=before_left())
+    change(pair, pair.left, ELSEWHERE)
+    pair.run(20)
+    assert pair.left.sa.path.local.address == ELSEWHERE
+    assert pair.right.sa.path.remote.address == OUTSIDE
+    assert_same_ike_sa(pair)
+
+
+def test_without_mobike_and_nat_an_address_that_is_gone_ends_the_ike_sa_at_once() -> None:
+    pair = up(mobile(mobike=False))
+    change(pair, pair.left, ELSEWHERE)
+    assert not pair.left.established
+    (down,) = events_of(pair.left, IkeSaDown)
+    assert "MOBIKE" in down.reason
+
+
+# -- hostile and odd -----------------------------------------------------------------------------------------------------
+
+
+def answer_to(pair: Pair, *notifies: Notify) -> list[NotifyType]:
+    """What the right answers to a request of the left's with these."""
+    return [notify.type for notify in ask(pair, ExchangeType.INFORMATIONAL, *notifies).all(Notify)]
+
+
+def test_an_update_of_a_peer_that_does_not_do_mobike_is_ignored() -> None:
+    pair = up(mobile(mobike=False))
+    assert answer_to(pair, Notify(NotifyType.UPDATE_SA_ADDRESSES)) == []
+    assert_between(pair, LEFT, RIGHT)
+
+
+def test_a_nat_where_the_peer_allows_none_is_said() -> None:
+    pair = up()
+    said = LEFT.packed + RIGHT.packed + (4500).to_bytes(2, "big") * 2
+    assert answer_to(pair, Notify(NotifyType.NO_NATS_ALLOWED, said)) == []
+    sa_of(pair.left).channel.requests.next_id += 1
+    other = ELSEWHERE.packed + said[4:]
+    assert answer_to(pair, Notify(NotifyType.NO_NATS_ALLOWED, other)) == [NotifyType.UNEXPECTED_NAT_DETECTED]
+
+
+def test_cookie2_comes_back_as_it_was_sent() -> None:
+    pair = up()
+    answer = ask(pair, ExchangeType.INFORMATIONAL, Notify(NotifyType.COOKIE2, b"a cookie of theirs"))
+    assert [notify.octets for notify in answer.all(Notify)] == [b"a cookie of theirs"]
+
+
+def test_of_endless_addresses_some_are_remembered() -> None:
+    pair = up()
+    many = tuple(Notify(NotifyType.ADDITIONAL_IP4_ADDRESS, (0x0A000000 + n).to_bytes(4, "big")) for n in range(60))
+    ask(pair, ExchangeType.INFORMATIONAL, *many)
+    assert len(sa_of(pair.right).moving.known) == 32
+
+
+@pytest.mark.parametrize("octets", [b"", b"\x0a\0\0", bytes(5), bytes(16)])
+def test_an_address_of_a_wrong_length_is_invalid_syntax(octets: bytes) -> None:
+    pair = up()
+    assert answer_to(pair, Notify(NotifyType.ADDITIONAL_IP4_ADDRESS, octets)) == [NotifyType.INVALID_SYNTAX]
