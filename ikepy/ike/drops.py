@@ -35,3 +35,8 @@ class DropReason(Enum):
     NO_CONNECTION = "no connection for these addresses"
     CHANGED_REPEAT = "repeat with other content"
     CLOSED = "IKE SA is closed"
+    FRAGMENT_NOT_AGREED = "fragments were not agreed on"
+    FRAGMENT_REPEATED = "fragment is here already"
+    FRAGMENT_OUTDATED = "fragment of an earlier try with larger ones"
+    FRAGMENT_UNFIT = "fragments do not fit together"
+    FRAGMENT_LIMIT = "too many fragments or octets"

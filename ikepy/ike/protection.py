@@ -1,8 +1,8 @@
-"""SK: seal and open messages with the keys of an IKE SA (RFC 7296 §3.14, RFC 5282).
+"""SK and SKF: seal and open messages with the keys of an IKE SA (RFC 7296 §3.14, RFC 5282, RFC 7383 §2.5).
 
 Rule 1: what does not open raises IntegrityError and has changed nothing.
 Rule 2: an IV is never used twice: a counter for AEAD and CTR, random for CBC.
-Not here: fragments, message IDs, what the payloads say.
+Not here: what is cut into which fragments (sealing.py, fragments.py), message IDs, what the payloads say.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ikepy.crypto.suites import IkeSuite
 from ikepy.ike.keymat import IkeKeys
 from ikepy.wire.base import Payload
 from ikepy.wire.chain import build_chain, parse_chain
-from ikepy.wire.header import IkeHeader
+from ikepy.wire.header import HEADER_OCTETS, IkeHeader
 from ikepy.wire.message import Message, build_message
-from ikepy.wire.payloads import Sk
+from ikepy.wire.payloads import Sk, Skf
 
 
 class Protection:
@@ -39,13 +39,14 @@ class Protection:
         first, plaintext = build_chain(payloads)
         return self.seal_octets(header, Sk(first, b""), plaintext)
 
-    def seal_octets(self, header: IkeHeader, sk: Sk, plaintext: bytes, padding: bytes | None = None) -> bytes:
-        """Seal a chain that is octets already; `padding` (without its length) instead of the least there can be."""
+    def seal_octets(self, header: IkeHeader, sk: Sk | Skf, plaintext: bytes, padding: bytes | None = None) -> bytes:
+        """Seal a chain that is octets already, or a piece of one; `padding` (without its length) instead of the least."""
         if padding is None:
             padding = bytes(-(len(plaintext) + 1) % self._encr.block_octets)
         padded = plaintext + padding + bytes([len(padding)])
         iv = self._next_iv()
-        # RFC 5282 §5.1: the associated data ends with the generic header of the SK payload, lengths already true.
+        # RFC 5282 §5.1: the associated data ends with the generic header of the SK payload, lengths already true;
+        # RFC 7383 §2.5: that of SKF with its two numbers.
         room = bytes(len(iv) + len(padded) + self._icv_octets)
         prefix = build_message(Message(header, (replace(sk, body=room),)))[: -len(room)]
         if self._seal_integ is None:
@@ -64,8 +65,14 @@ class Protection:
         plaintext = self.open_octets(octets, sk.body)
         return Message(message.header, parse_chain(sk.first_inner, plaintext))
 
+    def most_plaintext(self, octets: int, sk: Sk | Skf) -> int:
+        """How much plaintext fits into a message of so many octets whose only payload is that; below 1 for nothing."""
+        head = HEADER_OCTETS + len(build_chain((sk,))[1])
+        padded = octets - head - self._encr.iv_octets - self._icv_octets
+        return padded - padded % self._encr.block_octets - 1
+
     def open_octets(self, octets: bytes, body: bytes) -> bytes:
-        """The plaintext of an SK body that ends `octets`, without padding; raises IntegrityError."""
+        """The plaintext of an SK or SKF body that ends `octets`, without padding; raises IntegrityError."""
         iv_octets, icv_octets = self._encr.iv_octets, self._icv_octets
         if len(body) < iv_octets + icv_octets + 1:
             raise IntegrityError(f"SK payload of {len(body)} octets")

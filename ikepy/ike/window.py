@@ -3,7 +3,7 @@
 Rule 1: a repeat is the same octets, never a message built again.
 Rule 2: nothing here looks inside a message.
 Rule 3: the window is 1 each way; SET_WINDOW_SIZE is not sent and its absence promises the peer no more.
-Not here: fragments, who may send what (exchanges/__init__.py), clocks.
+Not here: what becomes fragments (sealing.py), who may send what (exchanges/__init__.py), clocks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ikepy.config.model import RetransmissionConfig
+from ikepy.ike.sealing import Sealed
 from ikepy.wire.registry import ExchangeType
 
 LAST_MESSAGE_ID = 0xFFFFFFFF
@@ -20,13 +21,20 @@ LAST_MESSAGE_ID = 0xFFFFFFFF
 
 @dataclass(slots=True)
 class Outstanding:
-    """A request on its way: its sealed octets, how often it is repeated at most, and how often it was sent."""
+    """A request on its way.
+
+    sealed   all its datagrams
+    tries    how often it is repeated at most
+    sent     how often it was sent
+    unmoved  how often it was sent in these datagrams
+    """
 
     message_id: int
     exchange: ExchangeType
-    octets: bytes
+    sealed: Sealed
     tries: int
     sent: int = 1
+    unmoved: int = 1
 
 
 class RequestWindow:
@@ -37,13 +45,13 @@ class RequestWindow:
         self.next_id = first_id
         self.outstanding: Outstanding | None = None
 
-    def open(self, exchange: ExchangeType, octets: bytes, message_id: int, tries: int | None = None) -> None:
+    def open(self, exchange: ExchangeType, sealed: Sealed, message_id: int, tries: int | None = None) -> None:
         """Take a request that is being sent; its message ID is `next_id`, or 0 again for IKE_SA_INIT's loops.
 
         tries   repeats at most; None for as many as are configured
         """
         tries = self._retransmission.tries if tries is None else tries
-        self.outstanding = Outstanding(message_id, exchange, octets, tries)
+        self.outstanding = Outstanding(message_id, exchange, sealed, tries)
         self.next_id = message_id + 1
 
     @property
@@ -92,7 +100,8 @@ class ResponseWindow:
         self.expected_id = first_id
         self._in_progress: bytes | None = None
         self._answered: bytes | None = None
-        self._kept: bytes | None = None
+        self._kept: Sealed | None = None
+        self.repeats = 0
 
     def classify(self, message_id: int, octets: bytes) -> RequestClass:
         """Sort a request into one of the classes of §2.1-2.3; octets are the whole message as it came."""
@@ -111,14 +120,18 @@ class ResponseWindow:
         """No answer will be made; the request may come again."""
         self._in_progress = None
 
-    def answer(self, octets: bytes) -> None:
+    def answer(self, sealed: Sealed) -> None:
         """Keep the response and expect the next request."""
         self._answered, self._in_progress = self._in_progress, None
-        self._kept = octets
+        self._kept, self.repeats = sealed, 0
         self.expected_id += 1
 
+    def answer_smaller(self, sealed: Sealed) -> None:
+        """Keep the same response in smaller fragments."""
+        self._kept, self.repeats = sealed, 0
+
     @property
-    def kept(self) -> bytes | None:
+    def kept(self) -> Sealed | None:
         """The response to the last request, as it was sent."""
         return self._kept
 

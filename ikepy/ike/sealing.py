@@ -1,0 +1,97 @@
+"""Sealing: a message becomes the datagrams that carry it, one or as many fragments as the path wants (RFC 7383 §2.5).
+
+Rule 1: what is sealed once is repeated as it is; sealed again it is the same plaintext in more fragments, with new IVs.
+Rule 2: a message that fits into one datagram goes without SKF, unless fragments are forced.
+Not here: sizes and cutting (fragments.py), ciphers (protection.py), when to try a smaller size (channel.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ikepy.config.model import Fragmentation
+from ikepy.ike.actions import Path
+from ikepy.ike.fragments import PathSizes, cut, room_for_ike
+from ikepy.ike.protection import Protection
+from ikepy.wire.chain import build_chain
+from ikepy.wire.header import IkeHeader
+from ikepy.wire.message import Message
+from ikepy.wire.payloads import Sk, Skf
+from ikepy.wire.registry import PayloadType
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A message whose payloads are octets, and are not sealed yet."""
+
+    header: IkeHeader
+    first_inner: PayloadType
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A message as it travels.
+
+    datagrams  what is sent, one after the other
+    plain      what is in it; None where it may not be cut into smaller pieces
+    size       of the IP datagrams it was made for; 0 where nobody asked
+    """
+
+    datagrams: tuple[bytes, ...]
+    plain: Plain | None = None
+    size: int = 0
+
+    @property
+    def octets(self) -> int:
+        """Octets of IKE in all datagrams together."""
+        return sum(map(len, self.datagrams))
+
+
+class Sealer:
+    """Seals what one IKE SA sends."""
+
+    def __init__(self, protection: Protection, sizes: PathSizes) -> None:
+        self._protection, self._sizes = protection, sizes
+
+    def seal(self, message: Message, path: Path, fragmentation: Fragmentation) -> Sealed:
+        """Seal a message for a path; NO and ACCEPT: in one datagram, whatever its size."""
+        first, octets = build_chain(message.payloads)
+        plain = Plain(message.header, first, octets)
+        if fragmentation in {Fragmentation.NO, Fragmentation.ACCEPT}:
+            return Sealed((self._protection.seal_octets(plain.header, Sk(first, b""), octets),))
+        size = self._sizes.of(path)
+        most = self._protection.most_plaintext(room_for_ike(size, path), Sk(first, b""))
+        if len(octets) <= most and not (octets and fragmentation is Fragmentation.FORCE):
+            whole = self._protection.seal_octets(plain.header, Sk(first, b""), octets)
+            return Sealed((whole,), plain, size)
+        return self._fragment(plain, size, path)
+
+    def seal_smaller(self, sealed: Sealed, path: Path) -> Sealed | None:
+        """The same message for the next smaller size that makes more fragments of it (§2.5.2); None where none does."""
+        if sealed.plain is None:
+            return None
+        for size in self._sizes.below(sealed.size, path):
+            room = self._room(size, path)
+            if -(-len(sealed.plain.octets) // room) > len(sealed.datagrams):
+                return self._fragment(sealed.plain, size, path)
+        return None
+
+    def _fragment(self, plain: Plain, size: int, path: Path) -> Sealed:
+        pieces = cut(plain.octets, self._room(size, path))
+        return Sealed(
+            tuple(
+                self._protection.seal_octets(
+                    plain.header,
+                    # §2.5: only the first fragment names the first payload inside.
+                    Skf(plain.first_inner if number == 1 else PayloadType.NO_NEXT_PAYLOAD, number, len(pieces), b""),
+                    piece,
+                )
+                for number, piece in enumerate(pieces, 1)
+            ),
+            plain,
+            size,
+        )
+
+    def _room(self, size: int, path: Path) -> int:
+        return self._protection.most_plaintext(room_for_ike(size, path), Skf(PayloadType.NO_NEXT_PAYLOAD, 1, 1, b""))
