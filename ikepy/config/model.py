@@ -306,8 +306,6 @@ class DaemonConfig:
     "Half-open IKE SAs above which IKE_SA_INIT is dropped."
     half_open_per_source: int = 16
     "Half-open IKE SAs of one address above which IKE_SA_INIT is dropped."
-    keep_alive: float = 20.0
-    "Seconds without a packet after which a NAT before us is sent one so that it does not forget; 0 never."
     half_open_timeout: float = 30.0
     "Seconds until a half-open IKE SA is forgotten."
     reqid_base: int = 0x1CE00000
@@ -318,6 +316,8 @@ class DaemonConfig:
     "The same of an IPv6 datagram; where these do not arrive 1280 is tried."
     users_file: Path | None = None
     "File of users beside those under `users`; `ikepy user` keeps it, and what it changes counts at once."
+    keep_alive: float = 20.0
+    "Seconds without a packet after which a NAT before us is sent one so that it does not forget; 0 never."
 
 
 @dataclass(frozen=True, slots=True)

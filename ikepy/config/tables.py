@@ -116,10 +116,8 @@ def _unknown_word(section: Section[M], word: str, place: Place) -> ConfigError:
     if word in TOP_WORDS:
         return place.error("unknown key", f"write {word} at the top of the file, before the first [table]", word)
     elsewhere = [other.path for other in SECTIONS if word in other.words]
-    if elsewhere and not remedy.startswith("did you mean"):
+    if elsewhere:
         remedy = f"it belongs in [{elsewhere[0]}]"
-    elif elsewhere:
-        remedy += f" ({word} belongs in [{elsewhere[0]}])"
     return place.error("unknown key", remedy, word)
 
 

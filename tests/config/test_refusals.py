@@ -22,7 +22,7 @@ from tests.support.conf_files import SITE, Write, changed, refusal
         ("remote_ts", "remote_tss", "[connections.site.children.net] remote_tss: unknown key; did you mean remote_ts?"),
         ("[secrets.site]", "[secret.site]", "secret: unknown key; did you mean secrets?"),
         ("[secrets.site]", "[authorities.site]", "authorities: not supported yet; leave it out"),
-        ("remote_addrs =", "local_ts =", "local_ts: unknown key; did you mean local_port? (local_ts belongs in"),
+        ("remote_addrs =", "local_ts =", "local_ts: unknown key; it belongs in [connections.NAME.children.CHILD]"),
         (
             "remote_addrs =",
             "start_action =",
