@@ -1,1 +1,8 @@
-"""Addresses lent to clients: who has which, for how long, and across restarts."""
+"""Addresses lent to clients: who has which, across restarts."""
+
+from __future__ import annotations
+
+from ikepy.leases.book import Lease, Leases, PoolUse
+from ikepy.leases.errors import LeaseRefused, LeaseStoreError, NoSuchFamily, PoolExhausted
+
+__all__ = ["Lease", "LeaseRefused", "LeaseStoreError", "Leases", "NoSuchFamily", "PoolExhausted", "PoolUse"]
