@@ -96,13 +96,16 @@ class Channel:
             return _DROP_OF[kind]
         last = outer.payloads[-1] if outer.payloads else None
         if isinstance(last, Skf):
-            return self._judge_old_fragment(last, datagram)
+            return self._judge_old_fragment(last, outer.header, datagram)
         return None if kind is RequestClass.REPEAT else _DROP_OF[kind]
 
-    def _judge_old_fragment(self, skf: Skf, datagram: Datagram) -> DropReason | None:
+    def _judge_old_fragment(self, skf: Skf, header: IkeHeader, datagram: Datagram) -> DropReason | None:
         """The same of a fragment: the first stands for all (RFC 7383 §2.6.1)."""
         if self._protection is None or not self._agreed:
             return DropReason.FRAGMENT_NOT_AGREED
+        answered = self.responses.kept.plain if self.responses.kept is not None else None
+        if answered is None or answered.header.exchange is not header.exchange:
+            return DropReason.CHANGED_REPEAT
         if skf.number != 1:
             return DropReason.FRAGMENT_REPEATED
         # The peer may have cut it anew, smaller: whether it is the same request only its message ID and keys can say.
@@ -146,10 +149,12 @@ class Channel:
             self._host.drop(datagram, reason, "" if error is None else str(error.type), header)
             return None
         try:
-            return self._protection.open(outer, datagram.octets), datagram
+            message = self._protection.open(outer, datagram.octets)
         except IntegrityError as fault:
             self._host.drop(datagram, DropReason.INTEGRITY, str(fault), header)
             return None
+        self._forget_parts(self._parts[header.is_response])
+        return message, datagram
 
     def _open_fragment(self, datagram: Datagram, header: IkeHeader, skf: Skf) -> tuple[Message, Datagram] | None:
         """The message of which this is the last fragment missing; None where it is not, or was dropped."""
@@ -169,19 +174,28 @@ class Channel:
             self._sa.agenda.set(TimerName.FRAGMENTS, self._host.now + MOST_SECONDS)
         whole = parts.add(header, skf, plaintext)
         if whole is None:
+            if header.is_response and self.requests.heard_part():
+                self.await_response()
             return None
+        self._forget_parts(parts)
         if not header.is_response and whole.fragments > 1:
             # A peer that cuts smaller than we do may know why.
             self.sizes.learn(datagram.path, size_of_datagram(whole.largest, datagram.path))
         message = Message(header, parse_chain(whole.first_inner, whole.plaintext))
         return message, Datagram(whole.as_one(), datagram.path, whole.fragments)
 
+    def _forget_parts(self, parts: Reassembly) -> None:
+        """The message is here: no fragment is waited for, unless of one in the other direction."""
+        parts.clear()
+        if not any(each.state for each in self._parts.values()):
+            self._sa.agenda.clear(TimerName.FRAGMENTS)
+
     def forget_fragments(self) -> None:
         """The rest of what has come in part did not come in time."""
         for parts in self._parts.values():
             if parts.state:
                 self._sa.decided(f"only {parts.state} came: the others are lost on the way", warning=True)
-            parts.clear()
+                parts.clear()
 
     @property
     def came_in_part(self) -> str:
@@ -218,8 +232,7 @@ class Channel:
         if self.alternatives and outstanding.sent >= FEW_REPEATS:
             self.path, *rest = *self.alternatives, self.path
             self.alternatives = tuple(rest)
-        outstanding.sent += 1
-        outstanding.unmoved += 1
+        self.requests.sent_again()
         if outstanding.unmoved > LOSSES and self._sealer is not None and not self.came_in_part:
             smaller = self._sealer.seal_smaller(outstanding.sealed, self.path)
             if smaller is not None:
@@ -266,7 +279,7 @@ class Channel:
         asked = request.message.header
         message = Message(self._header(asked.exchange, asked.message_id, response=True), payloads)
         kept = self.responses.kept
-        if kept is not None and kept.plain is not None:
+        if kept is not None and kept.size:
             self.sizes.learn(request.path, kept.size)  # the peer goes on, so what it was told at last has arrived
         sealed = Sealed((octets,)) if octets is not None else self._seal(message, request.path)
         self.responses.answer(sealed)

@@ -34,8 +34,8 @@ class Sealed:
     """A message as it travels.
 
     datagrams  what is sent, one after the other
-    plain      what is in it; None where it may not be cut into smaller pieces
-    size       of the IP datagrams it was made for; 0 where nobody asked
+    plain      what is in it; None of IKE_SA_INIT, which goes in clear
+    size       of the IP datagrams it was made for; 0 where it may not be cut
     """
 
     datagrams: tuple[bytes, ...]
@@ -59,7 +59,7 @@ class Sealer:
         first, octets = build_chain(message.payloads)
         plain = Plain(message.header, first, octets)
         if fragmentation in {Fragmentation.NO, Fragmentation.ACCEPT}:
-            return Sealed((self._protection.seal_octets(plain.header, Sk(first, b""), octets),))
+            return Sealed((self._protection.seal_octets(plain.header, Sk(first, b""), octets),), plain)
         size = self._sizes.of(path)
         most = self._protection.most_plaintext(room_for_ike(size, path), Sk(first, b""))
         if len(octets) <= most and not (octets and fragmentation is Fragmentation.FORCE):

@@ -17,6 +17,8 @@ from ikepy.ike.sealing import Sealed
 from ikepy.wire.registry import ExchangeType
 
 LAST_MESSAGE_ID = 0xFFFFFFFF
+MOST_PARTIAL = 20
+"Sendings of one request that may bring some fragments of its answer and not the last one missing."
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Outstanding:
     tries    how often it is repeated at most
     sent     how often it was sent
     unmoved  how often it was sent in these datagrams
+    partial  how many of the sendings brought a part of the answer, where it comes in fragments
     """
 
     message_id: int
@@ -35,6 +38,8 @@ class Outstanding:
     tries: int
     sent: int = 1
     unmoved: int = 1
+    partial: int = 0
+    is_partial: bool = False
 
 
 class RequestWindow:
@@ -53,6 +58,22 @@ class RequestWindow:
         tries = self._retransmission.tries if tries is None else tries
         self.outstanding = Outstanding(message_id, exchange, sealed, tries)
         self.next_id = message_id + 1
+
+    def heard_part(self) -> bool:
+        """Part of the answer has come: the peer is there, so the waits begin anew; False where that was so too often."""
+        outstanding = self.outstanding
+        if outstanding is None or outstanding.partial >= MOST_PARTIAL:
+            return False
+        outstanding.partial += not outstanding.is_partial
+        outstanding.sent, outstanding.is_partial = 1, True
+        return True
+
+    def sent_again(self) -> None:
+        """The request was sent once more."""
+        if self.outstanding is not None:
+            self.outstanding.sent += 1
+            self.outstanding.unmoved += 1
+            self.outstanding.is_partial = False
 
     @property
     def is_exhausted(self) -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ikepy.ike.actions import Datagram, Path
+from ikepy.ike.fragments import size_of_datagram
 from ikepy.ipsec import IpAddress
-
 
 KEEPALIVE = b"\xff"
 
@@ -24,6 +24,7 @@ class Link:
     loss, duplication  chances of each datagram, 0..1
     delay, jitter      seconds; jitter above the spacing of datagrams reorders them
     deaf               the address of a host that is not there at present
+    mtu                octets of the largest IP datagram that passes; fragments of IP do not
     translate          what a NAT on the line makes of each datagram; None where it lets it not pass
     """
 
@@ -36,6 +37,7 @@ class Link:
     sent: list[Datagram] = field(default_factory=list)
     deaf: IpAddress | None = None
     translate: Callable[[Datagram], Datagram | None] | None = None
+    mtu: int = 65535
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -50,6 +52,9 @@ class Link:
             datagram.path.remote.address,
         ):
             self.log.append(f"{now:.3f} lost {_worded(datagram)}")
+            return
+        if size_of_datagram(len(datagram.octets), datagram.path) > self.mtu:
+            self.log.append(f"{now:.3f} too large {_worded(datagram)}")
             return
         passed = self.translate(datagram) if self.translate is not None else datagram
         if passed is None:

@@ -15,6 +15,8 @@ class Recorder:
     def __init__(self) -> None:
         self.received: list[tuple[Message, bool]] = []
         self.sent: list[tuple[Message, bool]] = []
+        self.fragments_received: list[int] = []
+        self.fragments_sent: list[int] = []
         self.drops: list[tuple[DropReason, str]] = []
         self.decisions: list[str] = []
         self.keys: list[tuple[bytes, bytes, dict[str, Secret]]] = []
@@ -22,10 +24,12 @@ class Recorder:
 
     def message_received(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         self.received.append((message, repeat))
+        self.fragments_received.append(fragments)
         message.summary()
 
     def message_sent(self, message: Message, octets: int, path: Path, *, repeat: bool, fragments: int = 1) -> None:
         self.sent.append((message, repeat))
+        self.fragments_sent.append(fragments)
         message.summary()
 
     def dropped(self, path: Path, reason: DropReason, detail: str, header: str) -> None:
