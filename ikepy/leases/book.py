@@ -268,8 +268,10 @@ class Leases:
 
     def _end(self, lease: Lease) -> bool:
         self._turn += 1
-        pool = self._table.end(lease.address, lease.number, self._turn)
-        if pool:
+        # What became somebody else's own meanwhile is not this identity's to come back to.
+        is_kept = self._owners.get(lease.address, lease.identity) == lease.identity
+        pool = self._table.end(lease.address, lease.number, self._turn, is_kept=is_kept)
+        if pool and is_kept:
             self._free[pool] += 1
         return pool is not None
 

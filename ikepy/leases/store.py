@@ -136,16 +136,23 @@ class LeaseTable:
             (row.address.version, row.address.packed, row.pool, row.identity, int(row.online), int(fixed), row.turn),
         )
 
-    def end(self, address: IpAddress, turn: int, ended: int) -> str | None:
-        """Give back the lease of that number; return its pool's name, None where it had ended before."""
+    def end(self, address: IpAddress, turn: int, ended: int, *, is_kept: bool) -> str | None:
+        """Give back the lease of that number; return its pool's name, None where it had ended before.
+
+        is_kept   whether it is remembered who had the address
+        """
         key = (address.version, address.packed, turn)
         found = self._db.execute(
             "SELECT pool FROM lease WHERE family = ? AND address = ? AND online = 1 AND turn = ?", key
         ).fetchone()
         if found is None:
             return None
-        self._db.execute("UPDATE lease SET online = 0, turn = ? WHERE family = ? AND address = ?", (ended, *key[:2]))
-        self._forget_strays()
+        if is_kept and found[0]:
+            self._db.execute(
+                "UPDATE lease SET online = 0, turn = ? WHERE family = ? AND address = ?", (ended, *key[:2])
+            )
+        else:
+            self._db.execute("DELETE FROM lease WHERE family = ? AND address = ?", key[:2])
         return str(found[0])
 
     def assign_pools(self, ranges: Mapping[str, tuple[AddressRange, ...]], owners: Mapping[IpAddress, str]) -> None:
@@ -166,9 +173,6 @@ class LeaseTable:
             self._db.execute(
                 "DELETE FROM lease WHERE family = ? AND address = ? AND online = 0 AND identity <> ?", (*key, owner)
             )
-        self._forget_strays()
-
-    def _forget_strays(self) -> None:
         self._db.execute("DELETE FROM lease WHERE pool = '' AND online = 0")
 
     # -- the file ---------------------------------------------------------------------------------------------------

@@ -89,7 +89,10 @@ class LeasesAndModel(RuleBasedStateMachine):
         assert self.leases.release(lease) == (held is not None and held.number == lease.number)
         if held is not None and held.number == lease.number:
             self.online.pop(lease.address)
-            if any(lease.address in each for each in self.pools):
+            if any(lease.address in each for each in self.pools) and self.owner(lease.address) in {
+                None,
+                lease.identity,
+            }:
                 self.offline[lease.address] = lease.identity
 
     @rule()
