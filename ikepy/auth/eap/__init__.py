@@ -1,0 +1,1 @@
+"""EAP methods, both ends, without I/O (RFC 3748)."""
