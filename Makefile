@@ -43,6 +43,7 @@ scenarios: .venv/ready # without coverage: it would take most of the time
 
 system: .venv/ready debian-lab
 	$(LAB) $(PY) -m pytest -q -m system --durations=15 $(wildcard $(SYSTEM))
+	tests/lab/queue.sh $(PY) -m pytest -q -m queue tests/kernel tests/system
 
 wheel: .venv/ready
 	tests/lab/wheel.sh

@@ -39,6 +39,8 @@ FIRST_QUEUE = 7392
 QUEUES_TRIED = 16
 MOST_HELD = 1024
 """Packets in the queue; more pass as if nothing were held."""
+_ROUNDS = 16
+"""How often the queue is emptied before newer packets may pass it; each round finds what came during the one before."""
 _SOL_NETLINK = 270
 _NETLINK_NO_ENOBUFS = 5
 _BUFFER_OCTETS = 1 << 20
@@ -164,11 +166,19 @@ class _Gate:
         self._waiting[spi] = []
 
     async def open_for(self, spi: Spi) -> None:
-        """Let packets with that SPI pass, those first that have waited."""
+        """Let packets with that SPI pass, those first that have waited.
+
+        They are not to be overtaken by more than the state's replay window holds: the queue is emptied before the
+        rule lets newer ones past it.
+        """
+        self._drain()
+        self._accept(self._waiting.pop(spi, ()))  # from here on _drain() lets go on what it reads
+        for _ in range(_ROUNDS):
+            if not self._drain():
+                break
         with suppress(KernelRefused):  # with its socket the table goes, and nothing is sent aside
             await self._do([tables.remove_spi(self._table, spi)], ["without a set's element"])
         self._drain()
-        self._accept(self._waiting.pop(spi, ()))
 
     async def listen(self) -> None:
         """Read what the kernel sends aside, for ever."""
@@ -185,8 +195,8 @@ class _Gate:
             if answer.refusal is not None:  # what follows the first mostly follows from it
                 raise KernelRefused(f"the kernel cannot do {part}: {answer.refusal}")
 
-    def _drain(self) -> None:
-        """Read what is there, at most what the queue can hold; what nobody waits for goes on at once."""
+    def _drain(self) -> bool:
+        """Read what is there, at most what the queue can hold; what nobody waits for goes on at once: was there any?"""
         passing: list[int] = []
         for _ in range(MOST_HELD):
             try:
@@ -200,6 +210,7 @@ class _Gate:
                 numbers = self._waiting.get(packet.spi) if packet.spi is not None else None
                 (passing if numbers is None else numbers).append(packet.number)
         self._accept(passing)
+        return bool(passing)
 
     def _accept(self, numbers: Iterable[int]) -> None:
         messages = [queue.make_accept(self._number, number) for number in numbers]

@@ -270,9 +270,11 @@ def mirrored(child: ChildSaSpec) -> ChildSaSpec:
     )
 
 
-async def ping(namespace: str, source: str, destination: str, count: int = 3, *, patience: float = 1) -> int:
+async def ping(
+    namespace: str, source: str, destination: str, count: int = 3, *, patience: float = 1, every: float = 0.01
+) -> int:
     """Ping from one host to another; returns how many answers came, `patience` seconds after the last at most."""
-    command = ["ip", "netns", "exec", namespace, "ping", "-q", "-c", str(count), "-i", "0.01", "-W", str(patience)]
+    command = ["ip", "netns", "exec", namespace, "ping", "-q", "-c", str(count), "-i", str(every), "-W", str(patience)]
     done = await trio.run_process([*command, "-I", source, destination], capture_stdout=True, check=False)
     words = done.stdout.decode().split()
     return int(words[words.index("received,") - 1])

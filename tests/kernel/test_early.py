@@ -210,6 +210,26 @@ def test_what_finds_the_queue_full_passes(pair: None) -> None:
 
 
 @pytest.mark.queue
+def test_what_waited_is_not_overtaken_by_more_than_the_replay_window_holds(pair: None) -> None:
+    async def story(a: XfrmKernel, b: XfrmKernel) -> None:
+        spi = await hold(a, str(HERE))
+        child = with_spi(site_to_site(), spi)
+        assert child.inbound.replay_window == 32
+        await b.install_child(mirrored(child))
+        answered: list[int] = []
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ping_into, answered, 800, 0.002)
+            await until_queued(200, or_more=True)
+            await a.install_child(child)
+        counted = await a.counters(child.inbound.id)
+        # Not the answers: they come in a burst, for which ping's socket has not always room.
+        assert counted is not None
+        assert (counted.packets, drops("ika")) == (800, {})
+
+    play(story)
+
+
+@pytest.mark.queue
 def test_a_firewall_that_is_loaded_anew_leaves_the_table_where_it_is(pair: None) -> None:
     async def story(a: XfrmKernel, b: XfrmKernel) -> None:
         spi = await hold(a, str(HERE))
@@ -298,8 +318,8 @@ def encap_socket(namespace: str, kernel: XfrmKernel, address: str) -> socket.soc
     return sock
 
 
-async def ping_into(answered: list[int]) -> None:
-    answered.append(await ping("ikb", "10.2.0.1", "10.1.0.1", 3, patience=10))
+async def ping_into(answered: list[int], count: int = 3, every: float = 0.01) -> None:
+    answered.append(await ping("ikb", "10.2.0.1", "10.1.0.1", count, patience=10, every=every))
 
 
 def send_esp(spi: Spi, count: int = 1) -> None:
@@ -321,8 +341,8 @@ def queued() -> int:
     return sum(int(line.split()[2]) for line in text.splitlines())
 
 
-async def until_queued(count: int) -> None:
+async def until_queued(count: int, *, or_more: bool = False) -> None:
     with trio.fail_after(10):
         while queued() < count:  # noqa: ASYNC110 - the kernel tells nobody
             await trio.sleep(0.02)
-    assert queued() == count
+    assert or_more or queued() == count

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # debian.sh GROUP... - see to it that Debian's packages for these groups are there; as root install them, else say which
-# are missing and how to get them. Groups: python, demo, lab, peers, captures.
+# are missing and how to get them. Groups: python, demo, lab, stock, peers, captures.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 declare -A groups=(
   [python]="python3-venv"
   [demo]="iproute2 iputils-ping"
   [lab]="user-mode-linux kmod iproute2 iputils-ping procps nftables tcpdump"
+  [stock]="qemu-system-x86 linux-image-cloud-amd64 busybox-static kmod nftables"
   [peers]="charon-systemd strongswan-swanctl libstrongswan-standard-plugins libstrongswan-extra-plugins openssl \
 libnss3-tools dns-root-data"
   [captures]="tshark"

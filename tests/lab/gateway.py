@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ikepy.control.client import ViciClient, connect
 from ikepy.control.codec import Section
-from tests.lab.namespaces import sh, spawn
+from tests.lab.namespaces import SLOWNESS, sh, spawn
 
 
 class Gateway:
@@ -32,7 +32,7 @@ class Gateway:
         log = self.directory / "ikepy.log"
         already = log.stat().st_size if log.exists() else 0
         self._process = spawn(self.command(*options), log)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * SLOWNESS
         while b"is ready" not in log.read_bytes()[already:]:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("ikepy did not come up:\n" + self.log())
@@ -45,7 +45,7 @@ class Gateway:
             "--run-dir", str(self.run_directory), *options,
         ]  # fmt: skip
 
-    def stop(self, seconds: float = 8) -> int:
+    def stop(self, seconds: float = 8 * SLOWNESS) -> int:
         """SIGTERM; its exit code."""
         if self._process is None:
             return 0
@@ -119,8 +119,8 @@ class Gateway:
 def await_true(what: str, condition: object, seconds: float = 8) -> None:
     """Look until it holds."""
     assert callable(condition)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOWNESS
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not so after {seconds} s: {what}")
+            raise AssertionError(f"not so after {seconds * SLOWNESS:g} s: {what}")
         time.sleep(0.05)

@@ -26,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -108,13 +109,16 @@ def claim_cpu() -> int:
 class Guest:
     """One run of a kernel: its private directory, its process, its output."""
 
+    name = "uml"
+    slowness = 1
+
     def __init__(self, kernel: Path, command: list[str], memory_mb: int) -> None:
         parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
         self.lab = Path(tempfile.mkdtemp(prefix="ikepy-lab.", dir=parent))
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         if "/usr/sbin" not in environment.get("PATH", "").split(":"):
             environment["PATH"] = environment.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
-        environment["IKEPY_LAB"] = "uml"
+        environment["IKEPY_LAB"], environment["IKEPY_LAB_SLOWNESS"] = self.name, str(self.slowness)
         write_stages(self.lab, CHECKOUT, command, environment, memory_mb)
         for name in ("out", "err"):
             (self.lab / name).touch()
@@ -206,7 +210,11 @@ class Guest:
         print("\n".join("  | " + line for line in lines[first : first + 40]), file=sys.stderr)
 
 
-def main() -> int:
+def main(
+    guest_class: type[Guest] = Guest,
+    find: Callable[[], Path | None] = find_kernel,
+    needed: str = "apt-get install user-mode-linux",
+) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--timeout", type=float, default=1500, help="seconds until the guest is killed")
@@ -214,14 +222,14 @@ def main() -> int:
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    kernel = find_kernel()
+    kernel = find()
     if kernel is None:
-        print("lab: no kernel: apt-get install user-mode-linux", file=sys.stderr)
+        print(f"lab: no kernel: {needed}", file=sys.stderr)
         return NO_KERNEL
     stopped: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _frame: stopped.append(received))
-    guest = Guest(kernel, command or shlex.split("bash -c 'uname -a'"), options.memory)
+    guest = guest_class(kernel, command or shlex.split("bash -c 'uname -a'"), options.memory)
     try:
         return guest.run(options.timeout, stopped)
     finally:

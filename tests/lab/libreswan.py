@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.lab.namespaces import LAB_DIRECTORY, kill, sh, spawn
+from tests.lab.namespaces import LAB_DIRECTORY, SLOWNESS, kill, sh, spawn
 
 ROOT = LAB_DIRECTORY / "libreswan"
 BIN = ROOT / "usr" / "libexec" / "ipsec"
@@ -56,7 +56,7 @@ class Libreswan:
             ]  # fmt: skip
         environment = {**os.environ, "PATH": f"{ROOT}/usr/sbin:{os.environ['PATH']}"}
         self._process = spawn(command, self.directory / "pluto.out", environment)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * SLOWNESS
         while not (self.directory / "run" / "pluto.ctl").is_socket():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError("pluto did not come up:\n" + self.log())

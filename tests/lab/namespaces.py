@@ -20,6 +20,8 @@ from typing import TypeVar
 T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
+SLOWNESS = float(os.environ.get("IKEPY_LAB_SLOWNESS", "1"))
+"How many times longer than usual anything may take here: an emulated processor computes at a twentieth."
 LAB_DIRECTORY = Path(__file__).resolve().parents[2] / ".lab"
 
 

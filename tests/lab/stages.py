@@ -38,8 +38,9 @@ cd /tmp/root && mkdir -p run/old run/lock run/netns && pivot_root . run/old || d
 exec /bin/bash /run/lab/stage2 </dev/null
 """
 
-_STAGE2 = r"""cd /
-umount -l /run/old
+_STAGE2 = r"""export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+cd /
+[ -d /run/old ] && umount -l /run/old
 mkdir -p /dev/net; [ -e /dev/net/tun ] || mknod -m 666 /dev/net/tun c 10 200
 [ -e /dev/ptmx ] || ln -s pts/ptmx /dev/ptmx
 ln -sf /proc/self/fd /dev/fd; ln -sf /proc/self/fd/0 /dev/stdin

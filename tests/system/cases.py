@@ -135,6 +135,8 @@ def _ikepy_connection(peer: str, case: Case, directory: str, side: int) -> str:
         f'remote_addrs = ["{at.outer(other)}"]',
         f'proposals = ["{ike}"]',
     ]
+    if peer == "libreswan":
+        lines.append("hold_early = true")
     if case.auth == "psk":
         lines.append(f'local = {{ auth = "psk", id = "{at.identity(side)}" }}')
         lines.append(f'remote = {{ auth = "psk", id = "{at.identity(other)}" }}')
