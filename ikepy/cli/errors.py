@@ -11,6 +11,7 @@ import sys
 import click
 
 from ikepy.auth.credentials import CredentialError
+from ikepy.auth.users_file import UsersFileError
 from ikepy.config.errors import ConfigError
 from ikepy.control.client import Refused
 from ikepy.control.codec import ViciError
@@ -44,7 +45,7 @@ def _worded(error: BaseException) -> tuple[int, str]:
             return FAILED, ""
         case Refused() | ViciError():
             return FAILED, f"{error}: does the daemon run the same version of ikepy?"
-        case CommandFailed() | ConfigError() | CredentialError() | OSError():
+        case CommandFailed() | ConfigError() | CredentialError() | UsersFileError() | OSError():
             return FAILED, str(error)
     raise error
 

@@ -3,8 +3,9 @@
     ikepy --conf site.conf            run a daemon in the foreground
     ikepy --conf site.conf --check    look the configuration over and open nothing
     ikepy status | up | down | rekey | demo
+    ikepy user add | passwd | disable | enable | remove | list
 
-Not here: how a status looks (table.py), which daemon is meant (find.py), errors in words (errors.py).
+Not here: users (user.py), how a status looks (table.py), which daemon is meant (find.py), errors in words (errors.py).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ikepy.auth.credentials import load_credentials
 from ikepy.cli.errors import CommandFailed
 from ikepy.cli.find import Meant, connected, only_run_directory, run_directories
 from ikepy.cli.table import DaemonStatus, make_status
+from ikepy.cli.user import user
 from ikepy.cli.words import counted
 from ikepy.config.load import load
 from ikepy.control.codec import Section
@@ -68,8 +70,13 @@ def program(context: click.Context, conf: Path | None, run_dir: Path | None, che
             raise click.UsageError(f"--check and --log-level do not go with the command {context.invoked_subcommand}")
         return 0
     if conf is None:
-        raise click.UsageError("name a configuration with --conf FILE, or a command (status, up, down, rekey, demo)")
+        raise click.UsageError(
+            "name a configuration with --conf FILE, or a command (status, up, down, rekey, user, demo)"
+        )
     return _check(conf) if check else _run(conf, run_dir, log_level)
+
+
+program.add_command(user)
 
 
 @program.command()

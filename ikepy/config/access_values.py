@@ -97,6 +97,8 @@ def check_password(password: str) -> str:
     """Give back what can be a password; raises Unfit, which does not show it."""
     if not password:
         raise Unfit("the password is empty", "give one of at least 8 characters")
+    if any("\ud800" <= character <= "\udfff" for character in password):
+        raise Unfit("the password is not UTF-8", "write it in UTF-8")
     if len(password) > MOST_CHARACTERS:
         raise Unfit(f"a password of {len(password)} characters", f"take one of at most {MOST_CHARACTERS}")
     return password
