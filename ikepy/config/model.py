@@ -237,7 +237,7 @@ class ConnectionConfig:
     fragmentation: Fragmentation = Fragmentation.YES
     (
         "Whether IKE messages that do not fit into one datagram go in fragments where the peer takes them, are only "
-        "taken (`accept`), go in fragments even where they fit (`force`), or do neither."
+        "taken (`accept`), go in fragments even where they fit (`force`, for tests), or do neither."
     )
     hold_early: bool = False
     (

@@ -274,6 +274,12 @@ class Channel:
         self._sa.agenda.clear(TimerName.RETRANSMIT)
         self._sa.agenda.clear(TimerName.PATIENCE)
 
+    def close(self) -> None:
+        """The IKE SA is over: no answer is waited for, nothing is put together; the kept response stays."""
+        self.requests.close()
+        for parts in self._parts.values():
+            parts.clear()
+
     def send_response(self, request: Received, payloads: tuple[Payload, ...], octets: bytes | None = None) -> None:
         """Send and keep the response to a request; `octets` where the exchange built it already (IKE_SA_INIT)."""
         asked = request.message.header

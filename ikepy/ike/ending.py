@@ -65,7 +65,7 @@ class Ending:
         self._remove_children(reason, cause)
         sa.enter(Closed(sa.keyed, known, reason))
         sa.pending.clear()
-        sa.channel.requests.close()
+        sa.channel.close()
         sa.agenda.clear_all()
         if sa.held_by is not None:
             sa.held_by.succession.forget_held()

@@ -1,7 +1,8 @@
 """Sealing: a message becomes the datagrams that carry it, one or as many fragments as the path wants (RFC 7383 §2.5).
 
 Rule 1: what is sealed once is repeated as it is; sealed again it is the same plaintext in more fragments, with new IVs.
-Rule 2: a message that fits into one datagram goes without SKF, unless fragments are forced.
+Rule 2: a message that fits into one datagram goes without SKF, unless fragments are forced; INFORMATIONAL ones are
+        not forced, since strongSwan 5.9 takes those that begin with SKF for unprotected ones.
 Not here: sizes and cutting (fragments.py), ciphers (protection.py), when to try a smaller size (channel.py).
 """
 
@@ -17,7 +18,7 @@ from ikepy.wire.chain import build_chain
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.message import Message
 from ikepy.wire.payloads import Sk, Skf
-from ikepy.wire.registry import PayloadType
+from ikepy.wire.registry import ExchangeType, PayloadType
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ class Sealer:
             return Sealed((self._protection.seal_octets(plain.header, Sk(first, b""), octets),), plain)
         size = self._sizes.of(path)
         most = self._protection.most_plaintext(room_for_ike(size, path), Sk(first, b""))
-        if len(octets) <= most and not (octets and fragmentation is Fragmentation.FORCE):
+        is_informational = message.header.exchange is ExchangeType.INFORMATIONAL
+        is_forced = fragmentation is Fragmentation.FORCE and bool(octets) and not is_informational
+        if len(octets) <= most and not is_forced:
             whole = self._protection.seal_octets(plain.header, Sk(first, b""), octets)
             return Sealed((whole,), plain, size)
         return self._fragment(plain, size, path)

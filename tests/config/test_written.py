@@ -6,7 +6,16 @@ import pytest
 
 from ikepy.config.algorithms import default_proposals
 from ikepy.config.load import load
-from ikepy.config.model import ChildConfig, Childless, CloseAction, ConnectionConfig, DpdAction, StartAction, Unique
+from ikepy.config.model import (
+    ChildConfig,
+    Childless,
+    CloseAction,
+    ConnectionConfig,
+    DpdAction,
+    Fragmentation,
+    StartAction,
+    Unique,
+)
 from ikepy.config.selectors import parse_selector
 from ikepy.ipsec import Mode
 from ikepy.wire.registry import ProtocolId
@@ -50,10 +59,12 @@ def test_every_key_of_a_connection_that_keeps_it_up_is_read(write: Write) -> Non
     connection = connection_of(
         write,
         'rekey_time = "2h"\nreauth_time = "1d"\nover_time = "5m"\nrand_time = "90s"\nmake_before_break = false\n'
-        'unique = "replace"\nchildless = "force"\ndpd_delay = "1m"\nhold_early = true',
+        'unique = "replace"\nchildless = "force"\ndpd_delay = "1m"\nhold_early = true\n'
+        'fragmentation = "accept"',
     )
 
     assert connection.hold_early
+    assert connection.fragmentation is Fragmentation.ACCEPT
     assert (connection.rekey_time, connection.reauth_time) == (7200.0, 86400.0)
     assert (connection.over_time, connection.rand_time, connection.dpd_delay) == (300.0, 90.0, 60.0)
     assert (connection.make_before_break, connection.unique, connection.childless) == (

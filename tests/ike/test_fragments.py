@@ -172,8 +172,12 @@ def test_forced_fragments_are_there_even_where_the_message_fits_but_never_empty(
     assert (skf(octets).number, skf(octets).total, skf(octets).first_inner) == (1, 1, NONCE)
     (whole,) = put_together(theirs, [octets])
     assert (whole.fragments, whole.first_inner) == (1, NONCE)
-    (empty,) = sealer(ours).seal(Message(HEADER, ()), path(), FORCE).datagrams
-    assert isinstance(parse_message(empty).payloads[-1], Sk)
+    informational = replace(HEADER, exchange=ExchangeType.INFORMATIONAL)
+    for fits in (Message(HEADER, ()), Message(informational, (VendorId(bytes(32)),))):
+        (octets,) = sealer(ours).seal(fits, path(), FORCE).datagrams
+        assert isinstance(parse_message(octets).payloads[-1], Sk)
+    long = sealer(ours).seal(Message(informational, (VendorId(bytes(3000)),)), path(), FORCE)
+    assert len(long.datagrams) == 3
 
 
 @pytest.mark.parametrize("fragmentation", [Fragmentation.NO, Fragmentation.ACCEPT])

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from ikepy.config.algorithms import parse_proposals
-from ikepy.config.model import ChildConfig, Childless, Config, DpdAction, RetransmissionConfig, StartAction, Unique
+from ikepy.config.model import (
+    ChildConfig,
+    Childless,
+    Config,
+    DaemonConfig,
+    DpdAction,
+    Fragmentation,
+    RetransmissionConfig,
+    StartAction,
+    Unique,
+)
 from ikepy.wire.registry import ProtocolId
 from tests.scenarios.plays import (
     Act,
@@ -129,6 +139,14 @@ MOVING = (
         make_config(left=False, dpd_delay=20.0, local_addrs=()), retransmission=RetransmissionConfig(tries=4, limit=8.0)
     ),
 )
+IN_FRAGMENTS, STARTED_IN_FRAGMENTS = (
+    tuple(replace(config, daemon=DaemonConfig(fragment_size=256, half_open_timeout=200.0)) for config in configs)
+    for configs in (
+        both(with_ke("aes256gcm16-ecp384"), fragmentation=Fragmentation.FORCE),
+        both((make_child(start_action=StartAction.START),), dpd_delay=20.0),
+    )
+)
+"Every exchange but INFORMATIONAL in two to four fragments, or what is longer than 256 octets."
 ANY = {"ike_sas": None, "children": None, "lossless": False}
 NONE_LEFT = {"ike_sas": 0, "children": {}, "lossless": False}
 ALL_THREE = {"children": {"net": 1, "more": 1, "mine": 1}}
@@ -211,6 +229,15 @@ SCENARIOS: dict[str, Scenario] = {
         begin, *ONE_IS_DEAD, lossless=False, settling=400.0, connected=False
     ),
     "peer has another address": Scenario(move, *MOVING, lossless=False, settling=150.0),
+    "everything rekeyed in fragments, again and again": Scenario(anything(rekey_child, rekey_ike), *IN_FRAGMENTS),
+    "child rekeyed by both at once, in fragments": Scenario(crossing(rekey_child), *IN_FRAGMENTS),
+    "IKE SA rekeyed by both at once, in fragments": Scenario(crossing(rekey_ike), *IN_FRAGMENTS),
+    "everything by either, in fragments": Scenario(
+        anything(rekey_child, rekey_ike, create, delete_child, delete_ike), *IN_FRAGMENTS, **ANY
+    ),
+    "IKE SA begun by both at once, in fragments": Scenario(
+        begin, *STARTED_IN_FRAGMENTS, lossless=False, settling=150.0, connected=False
+    ),
     "trapped packets, while children are deleted": Scenario(
         anything(acquire, delete_child, delete_ike), *TRAPPED, **ANY
     ),

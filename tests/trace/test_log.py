@@ -25,6 +25,7 @@ from ikepy.ike.events import (
 )
 from ikepy.ipsec import ChildSaSpec, Mode, Owner, SaSpec, Spi
 from ikepy.trace.log import LoggingObserver, word_event
+from ikepy.trace.several import Observers
 from ikepy.wire.header import FLAG_INITIATOR, FLAG_RESPONSE, IkeHeader
 from ikepy.wire.message import Message
 from ikepy.wire.notify import Notify
@@ -104,6 +105,16 @@ def test_a_message_that_went_has_the_same_words_in_the_same_order(log: pytest.Lo
     LoggingObserver().message_sent(response, 80, PATH, repeat=True)
 
     assert log.messages == ["7d0c…e1 > IKE_AUTH response 1, 80 octets, 192.0.2.7:4500 (repeat): Nr N(INITIAL_CONTACT)"]
+
+
+def test_a_message_in_fragments_is_one_line_too(log: pytest.LogCaptureFixture) -> None:
+    LoggingObserver().message_received(MESSAGE, 4951, PATH, repeat=False, fragments=4)
+    Observers(LoggingObserver()).message_sent(MESSAGE, 1284, PATH, repeat=False, fragments=2)
+
+    assert [line.split(", 192")[0] for line in log.messages] == [
+        "7d0c…e1 < IKE_AUTH request 1, 4951 octets in 4 fragments",
+        "7d0c…e1 > IKE_AUTH request 1, 1284 octets in 2 fragments",
+    ]
 
 
 def test_messages_are_not_worded_when_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
