@@ -7,6 +7,7 @@ Not here: what happens to the path later (ike/nat.py), the routing table (kernel
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.effects import Ways
 from ikepy.ike.errors import PeerUnknown
 from ikepy.ipsec import IpAddress
+from ikepy.wire.ts import TrafficSelector
 
 MOST_PATHS = 8
 "Addresses of a peer that are tried."
@@ -65,7 +67,10 @@ async def find_ways(config: Config, connection_name: str, remotes: tuple[IpAddre
     if connection is None:
         return Ways(())
     pairs = []
+    inside = [selector for child in connection.children for selector in child.remote_ts]
     for remote in remotes:
+        if remote != remotes[0] and _is_selected(remote, inside):
+            continue
         local = await _local_address(config, connection, remote, links)
         if local is not None and local in usable and await links.source_address_for(remote) is not None:
             pairs.append((local, remote))
@@ -78,7 +83,19 @@ def _may_be_told(config: Config, connection: ConnectionConfig, address: IpAddres
         return False
     if config.daemon.listen and address not in config.daemon.listen:
         return False
+    if _is_selected(address, [selector for child in connection.children for selector in child.local_ts]):
+        return False
     return not connection.local_addrs or any(pattern.matches(address) for pattern in connection.local_addrs)
+
+
+def _is_selected(address: IpAddress, selectors: Iterable[TrafficSelector]) -> bool:
+    """Whether an address lies inside a tunnel, and so is none that leads to it; one that takes everything does not count."""
+    return any(
+        selector.start.version == address.version
+        and selector.start <= address <= selector.end  # type: ignore[operator]
+        and int(selector.end) - int(selector.start) < (1 << address.max_prefixlen) - 1
+        for selector in selectors
+    )
 
 
 def _why_not(looked_at: list[str]) -> str:

@@ -39,7 +39,6 @@ from ikepy.kernel.early import EarlyPackets
 from ikepy.kernel.interface import MOST_EVENTS, KernelLosses, LinkTable
 from ikepy.kernel.netlink import NetlinkFailed, Refusal
 from ikepy.kernel.operations import (
-    AddPolicy,
     AddState,
     DeletePolicy,
     DeleteState,
@@ -49,7 +48,7 @@ from ikepy.kernel.operations import (
     inverse,
     operations_of,
 )
-from ikepy.kernel.owners import Peer, PolicyTable, key_of, peer_of
+from ikepy.kernel.owners import PolicyTable, key_of, peer_of
 from ikepy.kernel.progress import FRESH, Progress
 from ikepy.kernel.state_book import StateBook
 from ikepy.wire.registry import ProtocolId
@@ -241,12 +240,15 @@ class BookedKernel:
             await self._move_routes(child)
 
     async def _move_routes(self, child: ChildSaSpec) -> None:
-        before = self._routes.pop(child.owner, [])
-        try:
-            await self._add_routes(child)
-        finally:
-            for route in reversed(before):
-                await self._links.remove_route(route)
+        before, wanted = self._routes.pop(child.owner, []), await self._routes_of(child)
+        for route in (route for route in before if route not in wanted):
+            await self._links.remove_route(route)
+        for route in wanted:
+            if route in before:
+                await self._links.turn_route(route, child.outbound.destination)
+            else:
+                await self._links.add_route(route, child.outbound.destination)
+            self._routes.setdefault(child.owner, []).append(route)
 
     # -- policies ------------------------------------------------------------------------------------------------
 
@@ -358,13 +360,18 @@ class BookedKernel:
         return len(strays)
 
     async def _add_routes(self, child: ChildSaSpec) -> None:
-        outer = child.outbound
+        for route in await self._routes_of(child):
+            await self._links.add_route(route, child.outbound.destination)
+            self._routes.setdefault(child.owner, []).append(route)
+
+    async def _routes_of(self, child: ChildSaSpec) -> list[RouteSpec]:
+        """The routes into a child, from an address of ours that it selects."""
+        found = []
         for destination, local in child.routes_wanted:
-            source = choose_source(local, await self._links.local_addresses(), outer.source)
+            source = choose_source(local, await self._links.local_addresses(), child.outbound.source)
             if source is not None and source.version == destination.version:
-                route = RouteSpec(destination, source)
-                await self._links.add_route(route, outer.destination)
-                self._routes.setdefault(child.owner, []).append(route)
+                found.append(RouteSpec(destination, source))
+        return found
 
     async def _remove_routes(self, owner: Owner) -> None:
         for route in reversed(self._routes.pop(owner, [])):
@@ -379,17 +386,3 @@ def choose_source(local: Sequence[IpNetwork], addresses: Sequence[IpAddress], ou
         if inside:
             return outer if outer in inside else inside[0]
     return None
-
-
-__all__ = [
-    "AddPolicy",
-    "AddState",
-    "BookedKernel",
-    "DeletePolicy",
-    "DeleteState",
-    "Operation",
-    "Peer",
-    "ReplacePolicy",
-    "Tables",
-    "choose_source",
-]

@@ -172,6 +172,10 @@ class FixedLinks:
         await trio.lowlevel.checkpoint()
         self.routes.append(route)
 
+    async def turn_route(self, route: RouteSpec, toward: IpAddress) -> None:
+        """Nothing changes."""
+        await trio.lowlevel.checkpoint()
+
     async def remove_route(self, route: RouteSpec) -> None:
         """Forget a route, once."""
         await trio.lowlevel.checkpoint()

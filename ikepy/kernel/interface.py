@@ -60,6 +60,9 @@ class LinkTable(Protocol):
         Raises KernelRefused.
         """
 
+    async def turn_route(self, route: RouteSpec, toward: IpAddress) -> None:
+        """Send the packets of a route the way to `toward` from now on; nothing where there is no such route."""
+
     async def remove_route(self, route: RouteSpec) -> None:
         """Take one add_route() back; the route goes with the last."""
 

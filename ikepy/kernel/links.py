@@ -11,6 +11,7 @@ Not here: which routes a child wants (base.py), interfaces of type xfrm (nobody 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from errno import EEXIST, ENODEV, ENOENT, ESRCH
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
@@ -41,7 +42,7 @@ _RTM_NEWLINK, _RTM_GETLINK = 16, 18
 _RTM_NEWADDR, _RTM_GETADDR = 20, 22
 _RTM_NEWROUTE, _RTM_DELROUTE, _RTM_GETROUTE = 24, 25, 26
 _RTM_NEWRULE, _RTM_DELRULE = 32, 33
-_NLM_F_EXCL, _NLM_F_CREATE = 0x200, 0x400
+_NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 0x100, 0x200, 0x400
 _GROUPS = sum(1 << (group - 1) for group in (1, 5, 7, 9, 11))  # RTNLGRP_LINK, IPV4_IFADDR, _ROUTE, IPV6_IFADDR, _ROUTE
 _IFF_LOWER_UP = 0x10000
 _TABLE_AT = 16 + 4
@@ -124,6 +125,8 @@ class Links:
                 await trio.sleep(SETTLING_SECONDS)
                 self._drain()
                 self._changed = False
+                if self._routes:
+                    await self._restore_lost()
                 await tell(AddressesChanged())
 
     def _drain(self) -> None:
@@ -166,28 +169,47 @@ class Links:
             await self._uninstall(wanted, route.destination)
             await self._install(wanted)
 
-    async def remove_leftovers(self) -> int:
-        """Take out of our table what an earlier process left there, and its rule; says how many routes that was."""
-        dump = _message(rtmsg, _RTM_GETROUTE, family=0)
-        stale = []
-        for reply in await self._connection.dump(dump):
+    async def turn_route(self, route: RouteSpec, toward: IpAddress) -> None:
+        """Send the packets of a route the way to `toward` from now on, with no instant in which there is no route."""
+        wanted = self._routes.get(route.destination)
+        at = next((at for at, (spec, _) in enumerate(wanted.wishes) if spec == route), None) if wanted else None
+        if wanted is not None and at is not None:
+            wanted.wishes[at] = (route, toward)
+            if at == 0:
+                await self._install(wanted, replace=True)
+
+    async def _restore_lost(self) -> None:
+        """Put back routes of ours that went with an interface, or an address, and have a way again."""
+        there = {network for network, _ in await self._dump_ours()}
+        for network, wanted in tuple(self._routes.items()):
+            if wanted.is_installed and network not in there:
+                with suppress(KernelRefused):  # no way yet; the next change asks again
+                    await self._install(wanted, replace=True)
+
+    async def _dump_ours(self) -> list[tuple[IpNetwork, nlmsg]]:
+        found = []
+        for reply in await self._connection.dump(_message(rtmsg, _RTM_GETROUTE, family=0)):
             if reply["table"] == self._table and reply["family"] in _ANY:
                 network = ip_network((reply.get_attr("RTA_DST") or _ANY[reply["family"]], reply["dst_len"]))
-                if network not in self._routes:
-                    stale.append(self._unroute(network))
+                found.append((network, reply))
+        return found
+
+    async def remove_leftovers(self) -> int:
+        """Take out of our table what an earlier process left there, and its rule; says how many routes that was."""
+        stale = [self._unroute(network) for network, _ in await self._dump_ours() if network not in self._routes]
         rules = [] if self._routes else [self._rule(family, add=False) for family in _ANY]
         if stale or rules:
             await self._connection.request([*stale, *rules])
         return len(stale)
 
-    async def _install(self, wanted: _Wanted) -> None:
+    async def _install(self, wanted: _Wanted, *, replace: bool = False) -> None:
         route, toward = wanted.wishes[0]
         goal = toward if toward is not None else route.destination.network_address
         way = await self._way_to(goal)
         if way is None:
             raise KernelRefused(f"no route leads to {goal}: the route to {route.destination} cannot be made")
         family = _family(route.destination)
-        messages = [(f"the route to {route.destination} from {route.source}", self._route(route, way))]
+        messages = [(f"the route to {route.destination} from {route.source}", self._route(route, way, replace=replace))]
         if not self._has_rule(family):
             messages.insert(0, ("the rule for our routing table", self._rule(family, add=True)))
         answers = await self._connection.request([message for _, message in messages])
@@ -232,7 +254,7 @@ class Links:
             source=_with_scope(ip_address(source), scope) if source is not None else None,
         )
 
-    def _route(self, route: RouteSpec, way: _Way) -> nlmsg:
+    def _route(self, route: RouteSpec, way: _Way, *, replace: bool) -> nlmsg:
         family = _family(route.destination)
         attributes: list[tuple[str, object]] = [
             ("RTA_DST", str(route.destination.network_address)),
@@ -246,7 +268,7 @@ class Links:
         return _message(
             route_message,
             _RTM_NEWROUTE,
-            _NLM_F_CREATE | _NLM_F_EXCL,
+            _NLM_F_CREATE | (_NLM_F_REPLACE if replace else _NLM_F_EXCL),
             family=family,
             dst_len=route.destination.prefixlen,
             table=self._table,

@@ -12,10 +12,10 @@ import trio
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import Acquire, Expire
 from ikepy.ipsec import RouteSpec, SaCounters
-from ikepy.kernel.base import Operation
 from ikepy.kernel.decoupled import DecoupledKernel
 from ikepy.kernel.interface import MOST_EVENTS
 from ikepy.kernel.netlink import NetlinkFailed, Refusal
+from ikepy.kernel.operations import Operation
 from tests.kernel.rig import make_child
 from tests.kernel.story import contents
 from tests.support.entropy import SeededEntropy
