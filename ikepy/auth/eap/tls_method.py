@@ -11,43 +11,16 @@ Not here: what goes through the tunnel (tls.py, ttls.py, peap.py).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ikepy.auth.eap.method import Ask, Failed, Step, Succeeded
 from ikepy.auth.eap.tls_engine import TlsFault, TlsSettings
 from ikepy.auth.eap.tls_tunnel import PACKET_OCTETS, TlsTunnel
 from ikepy.crypto.secret import Secret
 from ikepy.wire.errors import InvalidSyntax
 from ikepy.wire.registry import EapType
 
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The server's next request: what goes behind the type."""
-
-    octets: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """The peer proved who it is.
-
-    msk        None of methods that derive no key
-    identity   the user it is, where the method knows it better than EAP's Identity; else None
-    """
-
-    msk: Secret | None = None
-    identity: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The peer is not let in; the reason is for our log."""
-
-    reason: str
-
-
-Step = Ask | Succeeded | Failed
+__all__ = ["Ask", "Failed", "Step", "Succeeded", "TlsClient", "TlsServer"]
 
 
 class TlsServer(ABC):
@@ -125,6 +98,11 @@ class TlsClient(ABC):
             return self._tunnel.last_words() or self._tunnel.acknowledgement()
 
     @property
+    def is_done(self) -> bool:
+        """Whether the method is through: an EAP-Success before is early."""
+        return self._msk is not None
+
+    @property
     def msk(self) -> Secret | None:
         """The MSK; None as long as an EAP-Success would be early."""
         return self._msk
@@ -145,6 +123,10 @@ class TlsClient(ABC):
             return
         if self._advance(found):
             self._msk = self._tunnel.derive_msk(self.TLS_1_2_LABEL)
+
+    def _refuse(self, reason: str) -> None:
+        """Come to nothing, with what is to be said to the server still said; the method's own kind of alert."""
+        self.fault = reason
 
     @abstractmethod
     def _advance(self, found: bytes) -> bool:
