@@ -24,7 +24,7 @@ from ikepy.ike.exchanges.change_over import Looked
 from ikepy.ike.exchanges.delete import IkeDeleted
 from ikepy.ike.exchanges.ike_auth import AuthResult, PeerNotAuthenticated
 from ikepy.ike.exchanges.informational import Informed
-from ikepy.ike.exchanges.mobike import Moved
+from ikepy.ike.exchanges.mobike import AddressesTold, Moved
 from ikepy.ike.exchanges.rekey_child import ChildRekeyed, ChildRekeyedByPeer
 from ikepy.ike.exchanges.rekey_ike import Successor
 from ikepy.ike.faults import is_fatal
@@ -75,6 +75,8 @@ class Adoption:
                 self._sa.succession.made_by_peer(result)
             case Moved():
                 self._sa.moving.agreed(result)
+            case AddressesTold(path, ours):
+                self._sa.moving.has_told(path, ours)
             case IkeDeleted():
                 self._sa.close("deleted", Cause.OPERATOR)
             case _:

@@ -117,6 +117,14 @@ class Moving:
         """The peer has answered our update."""
         self._take(moved)
 
+    def has_told(self, path: Path, ours: tuple[IpAddress, ...]) -> None:
+        """The peer knows our addresses; where the one it knew is gone, it is to send to where it heard us from.
+
+        Who leads says so with an update; some only follow (strongSwan 5.9).
+        """
+        if not self.leads and self.child_path.local.address not in ours and path == self._sa.path:
+            self.move(path)
+
     def look_at_nat(self, nat: NatFindings, seen_as: bytes) -> None:
         """An answer tells what is between both: where that changed, the peer is to know."""
         keyed = self._sa.keyed

@@ -181,7 +181,8 @@ def test_a_way_that_leads_nowhere_is_left_for_another() -> None:
     assert len(events_of(pair.left, IkeSaUp)) == 1
 
 
-def test_a_rekeyed_ike_sa_moves_as_the_one_before(first: str = "right") -> None:
+@pytest.mark.parametrize("first", ["left", "right"])
+def test_a_rekeyed_ike_sa_moves_as_the_one_before(first: str) -> None:
     pair = up()
     side = getattr(pair, first)
     side.run(side.endpoint.rekey(pair.now, ike_ids=(side.sa.unique_id,)), pair.now)

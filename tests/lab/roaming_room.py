@@ -61,8 +61,8 @@ class RoamingRoom:
     # -- laying --------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def laid(self) -> Iterator[None]:
-        """Namespaces, cables, addresses and routes; the near host's default way is by a."""
+    def laid(self, families: tuple[int, ...]) -> Iterator[None]:
+        """Namespaces, cables, addresses of the families, and routes; the near host's default way is by a."""
         with namespaces(self.near, self.far, self.router(1), self.router(2)):
             add_addresses(self.near, {"lo": [f"{self.inner(1)}/32"]})
             add_addresses(
@@ -74,7 +74,7 @@ class RoamingRoom:
             for way in (1, 2):
                 self._lay(way)
             for way in (1, 2):
-                self.add(way)
+                self.add(way, families=families)
             for space, side in ((self.near, 1), (self.far, 2)):
                 # Any interface does that stays: the policy takes the packets first. On lo there are no policies.
                 sh("ip", "-n", space, "link", "add", "stays", "type", "veth", "peer", "name", "stays2")
@@ -123,12 +123,12 @@ class RoamingRoom:
             sh("ip", f"-{family}", "-n", self.near, "address", "flush", "dev", self.near_end(way), "scope", "global")
             sh("ip", f"-{family}", "-n", self.near, "route", "flush", "dev", self.near_end(way), check=False)
 
-    def set_link(self, way: int, to: str) -> None:
+    def set_link(self, way: int, to: str, families: tuple[int, ...] = (4, 6)) -> None:
         """The near host's interface to a router `up` or `down`; with it come its addresses and routes again."""
         sh("ip", "-n", self.near, "link", "set", self.near_end(way), to)
         if to == "up":
             self.remove(way)
-            self.add(way)
+            self.add(way, families=families)
 
     def masquerade(self, way: int) -> None:
         """Have a router show one address to the world."""

@@ -48,7 +48,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class AddressesTold:
-    """The peer knows our addresses."""
+    """The peer knows our addresses, and that it finds us at the first end of `path`."""
+
+    path: Path
+    ours: tuple[IpAddress, ...]
 
 
 async def update(sa: SaView, keyed: Keyed) -> Moved:
@@ -82,7 +85,7 @@ async def tell_addresses(sa: SaView) -> AddressesTold:
     error = received.message.error_notify
     if error is not None:
         raise RefusedByPeer(error.type, "it does not take our addresses")
-    return AddressesTold()
+    return AddressesTold(received.path, ways.ours)
 
 
 @dataclass(frozen=True, slots=True)
