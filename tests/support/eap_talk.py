@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ikepy.auth.eap.tls_method import Ask, Failed, Step, Succeeded, TlsClient, TlsServer
+from ikepy.auth.eap.method import Ask, Failed, Step, Succeeded
+from ikepy.auth.eap.tls_method import TlsClient, TlsServer
 
 MOST_ROUNDS = 2000
 

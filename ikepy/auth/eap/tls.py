@@ -13,8 +13,9 @@ Not here: whom to believe (tls_judges.py).
 
 from __future__ import annotations
 
+from ikepy.auth.eap.method import Step
 from ikepy.auth.eap.tls_engine import TlsSettings
-from ikepy.auth.eap.tls_method import Step, TlsClient, TlsServer
+from ikepy.auth.eap.tls_method import TlsClient, TlsServer
 from ikepy.auth.eap.tls_tunnel import PACKET_OCTETS
 from ikepy.wire.errors import InvalidSyntax
 from ikepy.wire.registry import EapType

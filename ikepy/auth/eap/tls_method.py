@@ -20,8 +20,6 @@ from ikepy.crypto.secret import Secret
 from ikepy.wire.errors import InvalidSyntax
 from ikepy.wire.registry import EapType
 
-__all__ = ["Ask", "Failed", "Step", "Succeeded", "TlsClient", "TlsServer"]
-
 
 class TlsServer(ABC):
     """A server of a TLS-based method, for one conversation."""
@@ -106,6 +104,11 @@ class TlsClient(ABC):
     def msk(self) -> Secret | None:
         """The MSK; None as long as an EAP-Success would be early."""
         return self._msk
+
+    @property
+    def peer_identity(self) -> str | None:
+        """The name that the server's certificate was believed for; None before that."""
+        return self._tunnel.peer_identity
 
     def _take(self, octets: bytes) -> None:
         if self.fault is not None:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ikepy.auth.eap.method import Ask, Failed
 from ikepy.auth.eap.tls import EapTlsClient, EapTlsServer
 from ikepy.auth.eap.tls_engine import TlsVersion
-from ikepy.auth.eap.tls_method import Ask, Failed
 from ikepy.auth.eap.tls_records import TlsPacket, build_packet
 from ikepy.auth.eap.tls_tunnel import MOST_MESSAGES, MOST_PACKETS
 from tests.support.certificates import Issued
