@@ -9,7 +9,7 @@ declare -A groups=(
   [lab]="user-mode-linux kmod iproute2 iputils-ping procps nftables tcpdump"
   [stock]="qemu-system-x86 linux-image-cloud-amd64 busybox-static kmod nftables"
   [peers]="charon-systemd strongswan-swanctl libstrongswan-standard-plugins libstrongswan-extra-plugins openssl \
-libnss3-tools dns-root-data"
+libnss3-tools dns-root-data eapoltest"
   [captures]="tshark"
 )
 is_root() { [ "$(id -u)" = 0 ]; }

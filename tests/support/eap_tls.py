@@ -33,6 +33,7 @@ def server_settings(
         chain=(own.der, SUB.der),
         key=own.key,
         judge=UserJudge(trust_in(anchor), lambda: NOW) if asks_for_certificate else None,
+        lowest=version,
         highest=version,
         authorities=(anchor.der,),
     )

@@ -23,7 +23,7 @@ from ikepy.crypto.secret import Secret
 from ikepy.crypto.signature import PrivateKey
 
 _NO_RENEGOTIATION: Final = 1 << 30  # SSL_OP_NO_RENEGOTIATION; pyOpenSSL has no name for it
-_CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AESCCM:ECDHE+AES:!aNULL:!eNULL:!PSK:!MD5"
+_CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!AESCCM8:!aNULL:!eNULL:!PSK:!MD5"
 _MOST_CERTIFICATES: Final = 16
 _READ: Final = 1 << 14
 MOST_PLAINTEXT: Final = 64 << 10

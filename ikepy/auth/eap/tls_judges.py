@@ -45,6 +45,8 @@ class ServerJudge:
     def __post_init__(self) -> None:
         if not self.expected:
             raise ValueError("no server name is expected; whoever has a certificate could ask for passwords")
+        for name in self.expected:
+            parse_identity(name)
 
     def judge_chain(self, chain: tuple[bytes, ...]) -> str:
         """Return the expected name that the certificate has; raises CertificateRefused."""
