@@ -95,6 +95,9 @@ class Granting:
             sa.initiate("delete", delete.initiate_refusal() if refused else delete.initiate_ike())
         elif isinstance(sa.phase, Rekeyed) and sa.phase.we_delete:
             sa.initiate("delete", delete.initiate_ike())
+        elif isinstance(sa.phase, Rekeyed) and WantUpdate() in sa.pending:
+            sa.pending.remove(WantUpdate())  # what the peer still asks here it asks where we were
+            sa.initiate(UPDATE, mobike.update(sa, sa.phase.keyed))
         while sa.pending and isinstance(sa.phase, Established) and not sa.is_initiating:
             if not self._grant(sa.pending[0], sa.phase.keyed):
                 return

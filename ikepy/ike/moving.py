@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
 
 UPDATE = "update of addresses"
+LIVING = Established | Closing | Rekeyed
+"Phases in which the peer may still have to find us."
 KEEPALIVE = b"\xff"
 "What goes out to keep a NAT's mapping (RFC 3948 §2.3)."
 MOST_ADDRESSES = 32
@@ -142,8 +144,11 @@ class Moving:
     # -- we ------------------------------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Addresses or routes changed: see whether the way to the peer is still there."""
-        if isinstance(self._sa.phase, Established):
+        """Addresses or routes changed: see whether the way to the peer is still there.
+
+        A successor that has not come in the old one's place goes where that one goes.
+        """
+        if isinstance(self._sa.phase, LIVING) and self._sa.held_by is None:
             self._sa.host.run("looking for a way to the peer", self._look())
 
     def probe(self) -> None:
@@ -154,7 +159,7 @@ class Moving:
     async def _look(self) -> None:
         sa = self._sa
         ways = await FindWays(sa.connection.name, self._peer_addresses)
-        if not isinstance(sa.phase, Established):
+        if not isinstance(sa.phase, LIVING):
             return
         if not ways.pairs:
             sa.decided("no way leads to the peer: waiting for one", warning=True)
@@ -174,7 +179,7 @@ class Moving:
         sa.channel.alternatives = tuple(path for path in paths if path != sa.path)
 
     def _tell_addresses(self, ways: Ways) -> None:
-        if self.is_mobile and set(ways.ours) != set(self.told):
+        if self.is_mobile and set(ways.ours) != set(self.told) and isinstance(self._sa.phase, Established):
             self.told = ways.ours
             self._sa.wish(WantAddressesTold())
 
@@ -186,7 +191,7 @@ class Moving:
             self.move(self._path_between(*ways.pairs[0], port=sa.path.remote.port))
             sa.channel.send_again()
             sa.wish(WantLiveness(ask=True))
-        elif sa.path.local.address not in ways.ours:
+        elif sa.path.local.address not in ways.ours and isinstance(sa.phase, Established):
             sa.close("our address is gone, and the peer has no MOBIKE", Cause.PEER_DEAD)
 
     def _aim(self, ways: Ways) -> None:
@@ -238,7 +243,7 @@ class Moving:
 
     def _take(self, moved: Moved) -> None:
         sa, phase = self._sa, self._sa.phase
-        if isinstance(phase, Established | Closing | Rekeyed):
+        if isinstance(phase, LIVING):
             nat = replace(moved.nat, forced=phase.keyed.nat.forced) if moved.nat.supported else phase.keyed.nat
             sa.enter(replace(phase, keyed=replace(phase.keyed, nat=nat)))
         self.seen_as = moved.seen_as or self.seen_as

@@ -19,6 +19,7 @@ from ikepy.ike.phases import Closed, Closing, Established, Rekeyed
 from ikepy.ike.snapshot import snapshot_ike
 from ikepy.ike.timers import TimerName
 from ikepy.ike.upkeep import SUPERSEDED
+from ikepy.ike.wishes import WantUpdate
 
 if TYPE_CHECKING:
     from ikepy.ike.sa import IkeSa
@@ -101,6 +102,7 @@ class Succession:
         new.protect(keyed)
         new.channel.sizes.inherit(sa.channel.sizes)
         new.enter(Established(keyed, sa.authenticated, sa.now))
+        new.moving.take_over(sa.moving)
         return new
 
     def _move(self, new: IkeSa, *, we_delete: bool) -> None:
@@ -119,6 +121,8 @@ class Succession:
         new.succession.take_over(self)
         old.enter(Rekeyed(phase.keyed, phase.authenticated, we_delete))
         if not we_delete:
+            if WantUpdate() in new.pending:  # the peer may not have our answer yet, and asks for it where we were
+                old.granting.wish_first(WantUpdate())
             old.agenda.set(TimerName.SUPERSEDED, old.now + SUPERSEDED)
         old.host.succeeded(old, new)
         old.host.publish(IkeSaRekeyed(before, snapshot_ike(new)))

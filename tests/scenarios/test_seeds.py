@@ -16,12 +16,14 @@ import pytest
 from ikepy.config.model import StartAction
 from ikepy.ike.timers import TimerName
 from tests.scenarios.plays import do, pass_time
+from tests.scenarios.roaming import ROAMING
 from tests.scenarios.scenarios import SCENARIOS, Scenario
 from tests.support.copying import copied
 from tests.support.mirror import assert_mirror
 from tests.support.pair import Pair, established_pair, make_pair
 from tests.support.traffic import Traffic
 
+ALL = SCENARIOS | ROAMING
 SEEDS = int(os.environ.get("IKEPY_SEEDS", "1000"))
 FIRST = int(os.environ.get("IKEPY_FIRST_SEED", "0"))
 PROCESSES = min(len(os.sched_getaffinity(0)), SEEDS)
@@ -32,7 +34,7 @@ NOTICED = 100.0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", ALL)
 def test_it_ends_as_it_must_whatever_the_line_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.perf_counter()
     with multiprocessing.get_context("fork").Pool(PROCESSES) as pool:
@@ -45,7 +47,7 @@ def test_it_ends_as_it_must_whatever_the_line_does(name: str, capsys: pytest.Cap
 
 def failures(name: str, first: int) -> list[tuple[int, str]]:
     """Play every PROCESSES-th seed; those that failed, and why."""
-    scenario = SCENARIOS[name]
+    scenario = ALL[name]
     source = at_rest(scenario)
     failed = []
     for seed in range(first, FIRST + SEEDS, PROCESSES):

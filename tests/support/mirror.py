@@ -33,6 +33,9 @@ def assert_mirror(pair: Pair, *, ike_sas: int | None = 1, children: dict[str, in
         assert ours.state == theirs.state == "ESTABLISHED", (ours.state, theirs.state)
         assert (ours.spi_i, ours.spi_r) == (theirs.spi_i, theirs.spi_r)
         assert ours.initiator is not theirs.initiator
+        if not (ours.nat_local or ours.nat_remote):
+            assert ours.path.local.address == theirs.path.remote.address, (ours.path, theirs.path)
+            assert ours.path.remote.address == theirs.path.local.address, (ours.path, theirs.path)
     found = {side: [child for sa in side.sas for child in sa.children] for side in (pair.left, pair.right)}
     names = [child.name for child in found[pair.left]]
     if children is None:
