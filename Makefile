@@ -1,7 +1,8 @@
 # make demo | test | quick | soak | bench | captures - each makes .venv and installs what it needs.
 PY := .venv/bin/python
 LAB := tests/lab/run.sh
-SYSTEM := tests/system tests/kernel tests/daemon
+SYSTEM := tests/system tests/kernel tests/daemon tests/auth
+PATHS := $(patsubst %,tests/system/test_%.py,crossings dead_peers fragments mobike nat traps)
 .PHONY: demo test quick soak bench captures lint types contracts unit scenarios system wheel debian-lab clean
 
 demo: .venv/ready ## two gateways, a tunnel, pings across it
@@ -42,7 +43,9 @@ scenarios: .venv/ready # without coverage: it would take most of the time
 	$(PY) -m pytest -q tests/scenarios
 
 system: .venv/ready debian-lab
-	$(LAB) $(PY) -m pytest -q -m system --durations=15 $(wildcard $(SYSTEM))
+	tests/lab/side_by_side.sh \
+	  $(LAB) $(PY) -m pytest -q -p no:cacheprovider -m system --durations=10 $(SYSTEM) $(PATHS:%=--ignore=%) -- \
+	  $(LAB) $(PY) -m pytest -q -p no:cacheprovider -m system --durations=10 $(PATHS)
 	tests/lab/queue.sh $(PY) -m pytest -q -m queue tests/kernel tests/system
 
 wheel: .venv/ready

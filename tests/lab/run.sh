@@ -7,4 +7,4 @@ if unshare -n ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x100 
   exec "$@"
 fi
 command -v linux.uml >/dev/null || "$here/debian.sh" lab
-exec python3 "$here/guest.py" --timeout "${LAB_TIMEOUT:-1800}" -- "$@"
+exec python3 "$here/guest.py" --timeout "${LAB_TIMEOUT:-2700}" -- "$@"
