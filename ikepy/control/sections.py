@@ -13,6 +13,7 @@ from typing import TypeVar
 from ikepy.config.identities import format_identity
 from ikepy.control.codec import Section
 from ikepy.control.words import algorithms
+from ikepy.ike.actions import Path
 from ikepy.ike.events import ChildSnapshot, IkeSnapshot
 from ikepy.ipsec import SaCounters, SaSpec
 from ikepy.wire.payloads import Identification
@@ -101,6 +102,18 @@ def ike_rekey_event(old: IkeSnapshot, new: IkeSnapshot, now: float) -> Section:
     """An `ike-rekey` event: both IKE SAs without their children."""
     replaced = replace(old, state="REKEYED")
     return {new.connection: {name: _ike(ike, now) for name, ike in _old_new(replaced, new)}}
+
+
+def ike_update_event(ike: IkeSnapshot, before: Path, now: float) -> Section:
+    """An `ike-update` event: the new ends, and the IKE SA as it was between the old ones, without its children."""
+    local, remote = ike.path.local, ike.path.remote
+    ends: Section = {
+        "local-host": str(local.address),
+        "local-port": str(local.port),
+        "remote-host": str(remote.address),
+        "remote-port": str(remote.port),
+    }
+    return ends | {ike.connection: _ike(replace(ike, path=before), now)}
 
 
 def child_rekey_event(

@@ -1,11 +1,14 @@
-"""The events of rekeys, as VICI tells them."""
+"""The events of rekeys and moves, as VICI tells them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from ikepy.control.codec import Packet, Section
-from ikepy.ike.events import ChildSaRekeyed, Event, IkeSaRekeyed
+from ikepy.ike.actions import SocketAddress
+from ikepy.ike.events import ChildSaRekeyed, Event, IkeSaMoved, IkeSaRekeyed
 from tests.support.control_client import Stage, play
 from tests.support.fake_daemon import FakeDaemon, make_child, make_ike
 
@@ -79,3 +82,15 @@ def test_a_rekey_is_neither_up_nor_down_and_told_to_nobody_else(tmp_path: Path) 
         assert (await talk.call("version"))["daemon"] == "ikepy"
 
     play(tmp_path, daemon, scene)
+
+
+def test_an_ike_sa_that_moved_is_told_with_its_new_ends_and_as_it_was(tmp_path: Path) -> None:
+    ike = make_ike()
+    before = replace(ike.path, local=SocketAddress(IPv4Address("198.51.100.7"), 4500))
+    (packet,) = hear(tmp_path, FakeDaemon(), "ike-update", IkeSaMoved(ike, before))
+
+    assert packet.name == "ike-update"
+    assert packet.message["local-host"] == str(ike.path.local.address)
+    assert packet.message["remote-port"] == str(ike.path.remote.port)
+    assert inner(packet.message, "site")["local-host"] == "198.51.100.7"
+    assert "child-sas" not in inner(packet.message, "site")
