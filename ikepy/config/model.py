@@ -63,6 +63,21 @@ class Unique(Enum):
     REPLACE = "replace"
 
 
+class FollowRedirects(Enum):
+    """Whether we go where a gateway sends us (RFC 5685)."""
+
+    NO = "no"
+    CONFIGURED = "configured"
+    ANY = "any"
+
+
+class RedirectAt(Enum):
+    """When peers are sent elsewhere: with their first request, or when they have proved who they are."""
+
+    INIT = "init"
+    AUTH = "auth"
+
+
 class Childless(Enum):
     """Whether an IKE SA may begin without a child (RFC 6023)."""
 
@@ -239,6 +254,15 @@ class ConnectionConfig:
         "Whether IKE messages that do not fit into one datagram go in fragments where the peer takes them, are only "
         "taken (`accept`), go in fragments even where they fit (`force`, for tests), or do neither."
     )
+    follow_redirects: FollowRedirects = FollowRedirects.CONFIGURED
+    (
+        "Whether we go where a gateway sends us: `no`, only where remote_addrs leads too (`configured`), or `any`where; "
+        "the new gateway has to prove who it is as the old one."
+    )
+    redirect_to: str | None = None
+    "Gateway, an address or a name, that peers are sent to which come to this one."
+    redirect_at: RedirectAt = RedirectAt.INIT
+    "Whether they are sent there at once (`init`) or when they have proved who they are (`auth`)."
     hold_early: bool = False
     (
         "Whether ESP by a new child of ours is held until we can receive by it: for peers such as libreswan that send "

@@ -22,6 +22,7 @@ from ikepy.config.model import AddressPattern, IdentityPattern
 from ikepy.config.selectors import parse_address, parse_address_pattern, parse_selectors
 from ikepy.ipsec import IpAddress, Mark
 from ikepy.wire.payloads import Identification
+from ikepy.wire.redirect import parse_gateway
 from ikepy.wire.registry import ProtocolId
 from ikepy.wire.sa import Proposal
 from ikepy.wire.ts import TrafficSelector
@@ -276,6 +277,13 @@ def _either(words: Iterable[str]) -> str:
     return " or ".join(f"`{word}`" for word in words)
 
 
+def _parse_gateway(text: str) -> str:
+    try:
+        return str(parse_gateway(text.strip()))
+    except ValueError as fault:
+        raise Unfit(str(fault), "write one such as 192.0.2.1 or gw2.example.com") from None
+
+
 TEXT = Kind("text", _read_text)
 FLAG = Kind("`true` or `false`", _read_flag)
 FILE = Kind("file", _read_file)
@@ -285,6 +293,7 @@ PORT = number(1, 65535, "UDP port")
 MARK: Kind[Mark] = Kind("mark, or `mark/mask`", _read_mark)
 IDENTITY: Kind[Identification] = parsed("identity", parse_identity)
 IDENTITY_PATTERN: Kind[IdentityPattern] = parsed("identity, wildcard or `%any`", parse_identity_pattern)
+GATEWAY: Kind[str] = parsed("address or host name", _parse_gateway)
 ADDRESSES: Kind[tuple[IpAddress, ...]] = comma_list_of(_parse_addresses, "IP address")
 ADDRESS_PATTERNS: Kind[tuple[AddressPattern, ...]] = comma_list_of(
     _parse_patterns, "address, prefix, range, DNS name or `%any`"

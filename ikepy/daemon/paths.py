@@ -18,6 +18,7 @@ from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.effects import Ways
 from ikepy.ike.errors import PeerUnknown
 from ikepy.ipsec import IpAddress
+from ikepy.wire.redirect import Gateway
 from ikepy.wire.ts import TrafficSelector
 
 MOST_PATHS = 8
@@ -36,7 +37,9 @@ class FindsSources(Protocol):
         """Our addresses on interfaces that can send at present."""
 
 
-async def resolve_paths(config: Config, connection_name: str, links: FindsSources) -> tuple[Path, ...]:
+async def resolve_paths(
+    config: Config, connection_name: str, links: FindsSources, gateway: Gateway | None = None
+) -> tuple[Path, ...]:
     """Find both ends of a connection that is to be initiated, for each address of the peer a route leads to.
 
     The non-ESP marker is on where the peer is to be met on port 4500 or the connection leaves from our NAT-T port.
@@ -48,7 +51,8 @@ async def resolve_paths(config: Config, connection_name: str, links: FindsSource
         raise PeerUnknown(f"no connection is called {connection_name}")
     looked_at: list[str] = []
     paths: dict[Path, None] = {}
-    for pattern in connection.remote_addrs:
+    patterns = connection.remote_addrs if gateway is None else (_pattern_of(gateway),)
+    for pattern in patterns:
         for remote in await _addresses_of(pattern, looked_at):
             local = await _local_address(config, connection, remote, links)
             if local is not None:
@@ -96,6 +100,12 @@ def _is_selected(address: IpAddress, selectors: Iterable[TrafficSelector]) -> bo
         and int(selector.end) - int(selector.start) < (1 << address.max_prefixlen) - 1
         for selector in selectors
     )
+
+
+def _pattern_of(gateway: Gateway) -> AddressPattern:
+    if isinstance(gateway, str):
+        return AddressPattern(AddressPatternKind.NAME, name=gateway)
+    return AddressPattern(AddressPatternKind.NETWORK, gateway, gateway)
 
 
 def _why_not(looked_at: list[str]) -> str:

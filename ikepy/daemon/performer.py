@@ -186,7 +186,7 @@ class Performer:
         return Waiting(partial(find_ways, self.config, effect.connection, effect.remotes, self._links))
 
     def _resolve_paths(self, effect: ResolvePath) -> Way:
-        return Waiting(partial(resolve_paths, self.config, effect.connection, self._links))
+        return Waiting(partial(resolve_paths, self.config, effect.connection, self._links, effect.gateway))
 
 
 def _by_cost(work: Callable[[], object], *, slow: bool) -> Way:

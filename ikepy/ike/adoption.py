@@ -18,24 +18,27 @@ from ikepy.ike.collisions import Side
 from ikepy.ike.duplicates import losing_child
 from ikepy.ike.effects import RemoveChildSa
 from ikepy.ike.errors import GaveUp, IkeError, RefusedByPeer
-from ikepy.ike.events import ChildSaRekeyed, ChildSaUp, IkeSaUp
+from ikepy.ike.events import AttemptFailed, ChildSaRekeyed, ChildSaUp, IkeSaUp
 from ikepy.ike.exchanges import ike_auth
 from ikepy.ike.exchanges.change_over import Looked
 from ikepy.ike.exchanges.delete import IkeDeleted
-from ikepy.ike.exchanges.ike_auth import AuthResult, PeerNotAuthenticated
+from ikepy.ike.exchanges.ike_auth import AuthResult, PeerNotAuthenticated, RedirectedByPeer
 from ikepy.ike.exchanges.informational import Informed
 from ikepy.ike.exchanges.mobike import AddressesTold, Moved
+from ikepy.ike.exchanges.redirect import SentOn
 from ikepy.ike.exchanges.rekey_child import ChildRekeyed, ChildRekeyedByPeer
 from ikepy.ike.exchanges.rekey_ike import Successor
 from ikepy.ike.faults import is_fatal
 from ikepy.ike.nat import float_path
 from ikepy.ike.phases import Authenticating, Closing, Established, Keyed
+from ikepy.ike.redirection import Redirection
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName
 from ikepy.ike.upkeep import REDUNDANT
 from ikepy.ike.viewing import REKEY_IKE
 from ikepy.ike.wishes import WantChild, WantChildDeleted, WantChildRekeyed, WantRekeyed
 from ikepy.wire.errors import WireError
+from ikepy.wire.redirect import Gateway
 from ikepy.wire.registry import NotifyType
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ SOON = 8.0
 "Seconds after which what the peer could not do just now is tried again (TEMPORARY_FAILURE)."
 LATER = 60.0
 "Seconds after which a refused rekeying is tried again."
+SENT_ON = 30.0
+"Seconds a peer that was sent to another gateway has to delete its IKE SA here."
 PATIENCE = 180.0
 "Seconds of nothing but TEMPORARY_FAILURE after which both sides are out of step, and the IKE SA is closed (§2.25)."
 LULL = 60.0
@@ -75,6 +80,8 @@ class Adoption:
                 self._sa.succession.made_by_peer(result)
             case Moved():
                 self._sa.moving.agreed(result)
+            case SentOn():
+                self._sa.agenda.set(TimerName.SUPERSEDED, self._sa.now + SENT_ON)
             case AddressesTold(path, ours):
                 self._sa.moving.has_told(path, ours)
             case IkeDeleted():
@@ -92,18 +99,24 @@ class Adoption:
                 self._replace(old, new)
             case ChildRekeyedByPeer(old, new):
                 self._prepare_heir(old, new)
-            case Informed(closed, removed, news):
-                self._removed(removed, "deleted by the peer", Cause.PEER_CLOSED)
-                if news.others is not None:
-                    self._sa.moving.told_of(news.others, news.path)
-                if news.moved is not None:
-                    self._sa.moving.peer_moved(news.moved)
-                if closed is not None:
-                    self._close(closed)
+            case Informed():
+                self._take_news(result)
             case Looked(heir):
                 self._look_again(heir, is_used=result.is_used)
             case tuple():
                 self._removed(result, "deleted", Cause.OPERATOR)
+
+    def _take_news(self, informed: Informed) -> None:
+        sa, news = self._sa, informed.news
+        if informed.redirect is not None:
+            self._follow(informed.redirect)
+        self._removed(informed.removed, "deleted by the peer", Cause.PEER_CLOSED)
+        if news.others is not None:
+            sa.moving.told_of(news.others, news.path)
+        if news.moved is not None:
+            sa.moving.peer_moved(news.moved)
+        if informed.closed is not None:
+            self._close(informed.closed)
 
     # -- failures ------------------------------------------------------------------------------------------------
 
@@ -112,6 +125,8 @@ class Adoption:
         sa, reason = self._sa, str(error)
         if isinstance(error, PeerNotAuthenticated) and isinstance(sa.phase, Authenticating):
             sa.enter(Closing(sa.phase.keyed, None, reason))
+        elif isinstance(error, RedirectedByPeer) and isinstance(sa.phase, Authenticating):
+            self._go_elsewhere(error)
         elif name == REKEY_IKE and sa.succession.follow_peer():
             sa.decided(f"our rekeying of the IKE SA came to nothing ({reason}), the peer's did not")
         elif isinstance(error, GaveUp):
@@ -124,6 +139,33 @@ class Adoption:
             sa.terminate(reason, Cause.FAILED)
         else:
             self._try_again(name, error)
+
+    def _go_elsewhere(self, redirect: RedirectedByPeer) -> None:
+        """The gateway has let us in only to send us on: begin there, and delete this IKE SA."""
+        sa, keyed = self._sa, self._sa.keyed
+        assert keyed is not None  # noqa: S101 - IKE_AUTH follows IKE_SA_INIT
+        children = tuple(wish.child for wish in sa.pending if isinstance(wish, WantChild))
+        if sa.first_child is not None:
+            children = (sa.first_child, *children)
+        sa.enter(Closing(keyed, redirect.authenticated, str(redirect), Cause.SUPERSEDED))
+        try:
+            sa.follow_redirect(redirect.gateway)
+        except GaveUp as fault:
+            sa.enter(Closing(keyed, redirect.authenticated, str(fault), Cause.FAILED))
+            sa.host.publish(AttemptFailed(sa.connection.name, None, sa.unique_id, str(fault)))
+            return
+        sa.host.go_elsewhere(sa, children, Redirection(redirect.gateway, sa.path.remote.address))
+
+    def _follow(self, gateway: Gateway) -> None:
+        """The gateway of an IKE SA that is up sends us elsewhere: this one ends when the other is up."""
+        sa = self._sa
+        try:
+            sa.follow_redirect(gateway)
+        except GaveUp as fault:
+            sa.decided(str(fault), warning=True)
+            return
+        children = {child.name: child.negotiated.config for child in sa.table.children.values()}
+        sa.host.go_elsewhere(sa, tuple(children.values()), Redirection(gateway, sa.path.remote.address))
 
     def _try_again(self, name: str, error: IkeError | WireError) -> None:
         sa, reason = self._sa, str(error)
@@ -325,6 +367,8 @@ class Adoption:
         sa.moving.begin(result.others)
         sa.host.crossed(sa)
         sa.ending.end_if_doomed()
+        if result.is_sent_on:
+            sa.agenda.set(TimerName.SUPERSEDED, sa.now + SENT_ON)
 
 
 def _switched(keyed: Keyed, result: AuthResult) -> Keyed:

@@ -20,6 +20,7 @@ from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, PolicySpec, SaId, Spi
 from ikepy.wire.base import Payload
 from ikepy.wire.message import Message
 from ikepy.wire.payloads import Auth, Cert, Identification
+from ikepy.wire.redirect import Gateway
 from ikepy.wire.registry import ExchangeType, HashAlgorithm, KeMethod, PrfId, ProtocolId
 
 Reply = TypeVar("Reply")
@@ -94,10 +95,13 @@ class Respond(Effect[Received]):
 class ResolvePath(Effect[tuple[Path, ...]]):
     """Find the addresses to begin with: names resolved, our address by the routing table; each of the peer's in turn.
 
+    gateway    where another gateway sends us; None for where the configuration does
+
     Raises PeerUnknown where nothing resolves or no route leads there.
     """
 
     connection: str
+    gateway: Gateway | None = None
 
 
 @dataclass(frozen=True, slots=True)

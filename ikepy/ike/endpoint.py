@@ -24,10 +24,11 @@ from ikepy.ike.hosting import NO_SPI, Hosting
 from ikepy.ike.phases import Closed, Closing, Established, Rekeyed
 from ikepy.ike.sa import IkeSa
 from ikepy.ike.snapshot import snapshot_ike
-from ikepy.ike.wishes import WantChildDeleted, WantChildRekeyed, WantLiveness, WantRekeyed
+from ikepy.ike.wishes import WantChildDeleted, WantChildRekeyed, WantLiveness, WantRekeyed, WantSentOn
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import HEADER_OCTETS, IkeHeader, parse_header
 from ikepy.wire.message import parse_message
+from ikepy.wire.redirect import Gateway
 from ikepy.wire.registry import ExchangeType, NotifyType, PayloadType
 
 PROBE_INTERVAL = 10.0
@@ -171,6 +172,17 @@ class Endpoint(Hosting):
                     sa.wish(WantChildRekeyed(child.unique_id))
         return self._take_actions()
 
+    def redirect(self, gateway: Gateway, now: float, *, ike_ids: tuple[int, ...]) -> tuple[int, list[Action]]:
+        """Send peers to another gateway (RFC 5685): those that began their IKE SAs and go where they are sent.
+
+        Says how many that is.
+        """
+        self.now = now
+        found = [sa for sa in tuple(self._by_id.values()) if sa.unique_id in ike_ids and _can_be_sent_on(sa)]
+        for sa in found:
+            sa.wish(WantSentOn(gateway))
+        return len(found), self._take_actions()
+
     def shutdown(self, now: float) -> list[Action]:
         """End all IKE SAs with a delete; `is_idle` says when the last is gone."""
         self.now = now
@@ -297,6 +309,11 @@ def read_hint(octets: bytes) -> NotifyType | None:
     except WireError:
         return None
     return notify.type if notify is not None else None
+
+
+def _can_be_sent_on(sa: IkeSa) -> bool:
+    follows = sa.keyed is not None and sa.keyed.follows_redirects
+    return isinstance(sa.phase, Established) and follows and not sa.leads
 
 
 def _child(connection: ConnectionConfig, name: str) -> ChildConfig:

@@ -114,6 +114,12 @@ class NoAdditionalSas(PeerFault):
     notify = NotifyType.NO_ADDITIONAL_SAS
 
 
+class SentElsewhere(PeerFault):
+    """Not a fault: the peer is told which other gateway to go to (RFC 5685)."""
+
+    notify = NotifyType.REDIRECT
+
+
 class RefusedByPeer(IkeError):
     """The peer answered with an error notify."""
 

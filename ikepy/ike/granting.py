@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ikepy.ike.exchanges import change_over, create_child, delete, liveness, mobike, rekey_child, rekey_ike
+from ikepy.ike.exchanges import change_over, create_child, delete, liveness, mobike, redirect, rekey_child, rekey_ike
 from ikepy.ike.lifetimes import spread
 from ikepy.ike.moving import UPDATE
 from ikepy.ike.phases import Closing, Established, Keyed, Rekeyed
@@ -24,6 +24,7 @@ from ikepy.ike.wishes import (
     WantLiveness,
     WantLook,
     WantRekeyed,
+    WantSentOn,
     WantUpdate,
     Wish,
 )
@@ -144,6 +145,8 @@ class Granting:
                 sa.initiate("liveness", liveness.initiate(sa, keyed, ask=ask))
             case WantUpdate():
                 sa.initiate(UPDATE, mobike.update(sa, keyed))
+            case WantSentOn(gateway):
+                sa.initiate("redirect", redirect.initiate(gateway))
             case WantAddressesTold():
                 sa.initiate("addresses", mobike.tell_addresses(sa))
 

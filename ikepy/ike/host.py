@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ikepy.config.model import Config, ConnectionConfig
+from ikepy.config.model import ChildConfig, Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Datagram, Path, Ticket
 from ikepy.ike.causes import Cause
@@ -17,6 +17,7 @@ from ikepy.ike.drops import DropReason
 from ikepy.ike.effects import Effect
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
+from ikepy.ike.redirection import Redirection, Redirections
 from ikepy.ike.reqids import Reqids
 from ikepy.wire.header import IkeHeader
 from ikepy.wire.payloads import Identification
@@ -34,6 +35,7 @@ class Host(Protocol):
     observer: Observer
     now: float
     reqids: Reqids
+    redirections: Redirections
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send a datagram."""
@@ -82,6 +84,9 @@ class Host(Protocol):
 
     def reauthenticate(self, sa: IkeSa) -> None:
         """Make another IKE SA with the same peer, with all its children, and end this one."""
+
+    def go_elsewhere(self, sa: IkeSa, children: tuple[ChildConfig, ...], redirection: Redirection) -> None:
+        """The gateway of an IKE SA sends us elsewhere: begin there, and end this one when that is up, or has ended."""
 
     def settled(self, sa: IkeSa) -> None:
         """An established IKE SA has all it wanted."""

@@ -27,6 +27,7 @@ from ikepy.ike.keeping import Keeping
 from ikepy.ike.observer import Observer
 from ikepy.ike.phases import Closed, Established
 from ikepy.ike.reauthentication import Reauthentication
+from ikepy.ike.redirection import Redirection, Redirections
 from ikepy.ike.reqids import Reqids
 from ikepy.ike.sa import LINGER, IkeSa
 from ikepy.ike.selection import candidates_by_address
@@ -52,6 +53,7 @@ class Hosting:
         self.now = 0.0
         self.drops: Counter[DropReason] = Counter()
         self.reqids = Reqids(config.daemon.reqid_base)
+        self.redirections = Redirections()
         self._actions: list[Action] = []
         self._sas: dict[bytes, IkeSa] = {}
         self._by_id: dict[int, IkeSa] = {}
@@ -149,6 +151,13 @@ class Hosting:
     def reauthenticate(self, sa: IkeSa) -> None:
         """Make another IKE SA with the same peer, with all its children, and end this one."""
         self._reauthentication.begin(sa)
+
+    def go_elsewhere(self, sa: IkeSa, children: tuple[ChildConfig, ...], redirection: Redirection) -> None:
+        """The gateway of an IKE SA sends us elsewhere."""
+        if isinstance(sa.phase, Established):
+            self._reauthentication.make(sa, children, redirection)
+        else:
+            self.prepare(sa.connection).begin(children, None, redirection)
 
     def settled(self, sa: IkeSa) -> None:
         """An established IKE SA has all it wanted."""

@@ -29,6 +29,7 @@ class Keyed:
     peer_hashes     of the peer's SIGNATURE_HASH_ALGORITHMS; empty where it sent none
     certificate_requested  whether the peer sent CERTREQ already here (responders do)
     fragmentation   whether both sides said that they take fragments (RFC 7383)
+    follows_redirects  whether the initiator goes where it is sent (RFC 5685)
     childless       whether the responder says that it takes an IKE_AUTH without a child (RFC 6023)
     """
 
@@ -47,6 +48,7 @@ class Keyed:
     certificate_requested: bool
     childless: bool = False
     fragmentation: bool = False
+    follows_redirects: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ikepy.config.model import ChildConfig
 from ikepy.ike.causes import Cause
 from ikepy.ike.phases import Closed, Established
+from ikepy.ike.redirection import Redirection
 from ikepy.ike.timers import TimerName
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Reauthentication:
         children = _children(old)
         if old.connection.make_before_break:
             old.decided("reauthentication: a new IKE SA is made before this one ends")
-            self._make(old, children)
+            self.make(old, children)
         else:
             self._reborn[old.unique_id] = children
             old.terminate("reauthentication", Cause.SUPERSEDED)
@@ -99,11 +100,14 @@ class Reauthentication:
         old.decided(f"reauthentication came to nothing: {reason}; it is tried again", warning=True)
         old.agenda.set(TimerName.REAUTHENTICATE, old.now + AGAIN)
 
-    def _make(self, old: IkeSa, children: tuple[ChildConfig, ...]) -> None:
+    def make(self, old: IkeSa, children: tuple[ChildConfig, ...], redirection: Redirection | None = None) -> None:
+        """Make another IKE SA in the place of one, where another gateway sends us to; nothing where that is under way."""
+        if old in self._old_of.values():
+            return
         new = self._host.prepare(old.connection)
         self._old_of[new.unique_id] = old
         self._made.add(new.unique_id)
-        new.begin(children)
+        new.begin(children, None, redirection)
 
 
 def _children(sa: IkeSa) -> tuple[ChildConfig, ...]:

@@ -34,6 +34,7 @@ from ikepy.ike.granting import Granting
 from ikepy.ike.host import Host
 from ikepy.ike.moving import Moving
 from ikepy.ike.phases import Authenticating, Closed, Connecting, Keyed, Phase
+from ikepy.ike.redirection import Redirection
 from ikepy.ike.succession import Succession
 from ikepy.ike.timers import TimerName
 from ikepy.ike.upkeep import Upkeep
@@ -91,14 +92,13 @@ class IkeSa(Viewing):
 
     # -- inputs --------------------------------------------------------------------------------------------------
 
-    def begin(self, children: tuple[ChildConfig, ...], packet: Selector | None = None) -> None:
-        """Start to connect; the first child goes with IKE_AUTH, the others wait.
-
-        packet   the packet that asks for the first child, None where none does
-        """
+    def begin(
+        self, children: tuple[ChildConfig, ...], packet: Selector | None = None, elsewhere: Redirection | None = None
+    ) -> None:
+        """Start to connect, or `elsewhere`; the first child, for that packet, goes with IKE_AUTH, the others wait."""
         self.first_child, self.first_packet = (children[0] if children else None), packet
         self.pending.extend(WantChild(child) for child in children[1:])
-        self.initiate("IKE_SA_INIT", ike_sa_init.initiate(self, self.channel.spi_i))
+        self.initiate("IKE_SA_INIT", ike_sa_init.initiate(self, self.channel.spi_i, elsewhere))
 
     def answer_init(self, datagram: Datagram, message: Message, spi_r: bytes) -> None:
         """Answer an IKE_SA_INIT request with which this SA begins."""

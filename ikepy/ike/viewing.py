@@ -29,6 +29,7 @@ from ikepy.ike.uniqueness import Again, Verdict, verdict_on_earlier
 from ikepy.ike.wishes import WantChildDeleted, WantForeignChildDeleted, Wish
 from ikepy.ipsec import SaId, Spi
 from ikepy.wire.payloads import Identification
+from ikepy.wire.redirect import Gateway
 
 if TYPE_CHECKING:
     from ikepy.ike.exchanges.rekey_ike import Successor
@@ -245,6 +246,11 @@ class Viewing:
         """The request ID of a new child with that peer."""
         name = negotiated.config.name
         return self.host.reqids.of((self._connection.name, name, peer, negotiated.local_ts, negotiated.remote_ts))
+
+    def follow_redirect(self, gateway: Gateway) -> None:
+        """We are about to go where a gateway sends us; raises GaveUp where that is not allowed, or too often."""
+        self.host.redirections.follow(self._connection, gateway, self.host.now)
+        self.decided(f"the gateway sends us to {gateway}")
 
     def draw_ike_spi(self) -> bytes:
         """An IKE SPI that is free."""

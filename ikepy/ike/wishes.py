@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ikepy.config.model import ChildConfig
 from ikepy.ipsec import Selector, Spi
+from ikepy.wire.redirect import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,16 @@ class WantAddressesTold:
         return "tell the peer our addresses"
 
 
+@dataclass(frozen=True, slots=True)
+class WantSentOn:
+    """The peer sent to another gateway."""
+
+    gateway: Gateway
+
+    def __str__(self) -> str:
+        return f"send the peer to {self.gateway}"
+
+
 Wish = (
     WantChild
     | WantChildDeleted
@@ -109,4 +120,5 @@ Wish = (
     | WantLiveness
     | WantUpdate
     | WantAddressesTold
+    | WantSentOn
 )

@@ -151,6 +151,7 @@ class World:
         self.hold: Callable[[Effect[Any]], bool] = lambda effect: False
         self.held: list[Perform] = []
         self.resolved: tuple[IpAddress, ...] = ()
+        self.gateways: dict[object, tuple[IpAddress, ...]] = {}
 
     @property
     def address(self) -> IpAddress:
@@ -193,8 +194,8 @@ class World:
 
     def _perform(self, effect: Effect[Any]) -> Any:
         match effect:
-            case effects.ResolvePath(connection):
-                return self._resolve(connection)
+            case effects.ResolvePath(connection, gateway):
+                return self._resolve(connection, gateway)
             case effects.FindWays(_, remotes):
                 return self._ways(remotes)
             case effects.MoveChildSa(child):
@@ -247,10 +248,12 @@ class World:
                 pairs.append((local, remote))
         return effects.Ways(tuple(pairs), tuple(self.addresses))
 
-    def _resolve(self, connection: str) -> tuple[Path, ...]:
+    def _resolve(self, connection: str, gateway: object) -> tuple[Path, ...]:
         config = self.config.connection(connection)
         assert config is not None
         known = self.resolved or tuple(p.single for p in config.remote_addrs if p.single is not None)
+        if gateway is not None:
+            known = self.gateways.get(gateway, (gateway,))  # type: ignore[assignment]
         remotes = known or ((self.peer,) if self.peer is not None else ())
         if not remotes:
             raise errors.PeerUnknown(f"connection {connection} has no remote_addrs")

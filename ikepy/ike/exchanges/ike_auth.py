@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ikepy.config.model import AuthKind, ChildConfig, Childless, ConnectionConfig
+from ikepy.config.model import AuthKind, ChildConfig, Childless, ConnectionConfig, FollowRedirects, RedirectAt
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import (
     AllocateSpi,
@@ -50,6 +50,7 @@ from ikepy.ipsec import IpAddress, SaId, Selector
 from ikepy.wire.base import Payload
 from ikepy.wire.notify import Notify, auth_lifetime, make_auth_lifetime
 from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR
+from ikepy.wire.redirect import Gateway, make_redirect, parse_gateway, redirect
 from ikepy.wire.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, ProtocolId
 from ikepy.wire.sa import Sa
 from ikepy.wire.shapes import IkeAuthRequest, IkeAuthResponse
@@ -62,12 +63,22 @@ class AuthResult:
 
     lifetime   seconds after which the responder wants us to prove anew who we are (RFC 4478), None where it does not say
     others     the peer's further addresses; None where not both sides do MOBIKE
+    is_sent_on whether we have sent the peer to another gateway: it is to delete this IKE SA
     """
 
     authenticated: Authenticated
     child: ChildSa | None
     lifetime: int | None = None
     others: tuple[IpAddress, ...] | None = None
+    is_sent_on: bool = False
+
+
+class RedirectedByPeer(IkeError):
+    """The gateway has proved who it is, and sends us elsewhere (RFC 5685 §6); this IKE SA is to be deleted."""
+
+    def __init__(self, gateway: Gateway, authenticated: Authenticated) -> None:
+        super().__init__(f"the gateway sends us to {gateway}")
+        self.gateway, self.authenticated = gateway, authenticated
 
 
 class PeerNotAuthenticated(AuthenticationFailed):
@@ -111,6 +122,12 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None, packet: 
         proven = await _verify(sa, keyed, connection, response, local_id)
     except (PeerFault, LocalFault) as fault:
         raise PeerNotAuthenticated(str(fault)) from fault
+    elsewhere = received.message.notify(NotifyType.REDIRECT)
+    if elsewhere is not None and connection.follow_redirects is not FollowRedirects.NO:
+        if offer is not None:
+            await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, offer.spi_in))
+        gateway = redirect(elsewhere).gateway
+        raise RedirectedByPeer(gateway, Authenticated(connection, proven, local_id, proven.identity))
     contact_begins = _says_initial_contact(response.notifies)
     sa.settle_uniqueness(connection, local_id, proven.identity, initial_contact=contact_begins)
     authenticated = Authenticated(connection, proven, local_id, proven.identity)
@@ -142,8 +159,12 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthRes
     sa.settle_uniqueness(connection, local, proven.identity, initial_contact=_says_initial_contact(auth.notifies))
     keyed = replace(keyed, certificate_requested=bool(auth.certreqs))
     proof = await _sign(sa, keyed, connection, local, proven.identity, initiator=False)
-    payloads, child = await _answer_first_child(sa, keyed, auth, proven.identity)
     authenticated = Authenticated(connection, proven, local, proven.identity)
+    if connection.redirect_to is not None and connection.redirect_at is RedirectAt.AUTH and keyed.follows_redirects:
+        told = make_redirect(parse_gateway(connection.redirect_to))
+        sa.decided(f"the peer is sent to {connection.redirect_to}, as redirect_to says")
+        return Answer((IdR(local), *proof.certs, proof.auth, told), AuthResult(authenticated, None, is_sent_on=True))
+    payloads, child = await _answer_first_child(sa, keyed, auth, proven.identity)
     lifetime = (make_auth_lifetime(int(connection.reauth_time)),) if connection.reauth_time > 0 else ()
     others = read_mobility(request.message) if connection.mobike else None
     mobility = await say_mobility(sa, connection) if others is not None else ()

@@ -12,9 +12,10 @@ Not here: when a cookie is asked for (endpoint.py).
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass, replace
 
-from ikepy.config.model import AuthKind, Childless, ConnectionConfig, Fragmentation
+from ikepy.config.model import AuthKind, Childless, ConnectionConfig, FollowRedirects, Fragmentation, RedirectAt
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.key_exchange import KeyExchange
 from ikepy.crypto.secret import Secret
@@ -29,18 +30,20 @@ from ikepy.ike.effects import (
     SendRequest,
     TrustAnchorHashes,
 )
-from ikepy.ike.errors import GaveUp, IkeError, InvalidKePayload, NoProposalChosen, RefusedByPeer
+from ikepy.ike.errors import GaveUp, IkeError, InvalidKePayload, NoProposalChosen, RefusedByPeer, SentElsewhere
 from ikepy.ike.exchanges.view import Answer, SaView
 from ikepy.ike.keymat import derive_ike_keys, derive_skeyseed
 from ikepy.ike.nat import NatFindings, find_nat, make_nat_notifies
 from ikepy.ike.negotiation import Chosen, check_answer, choose, chosen_ke, ke_methods, number_proposals
 from ikepy.ike.phases import Keyed
+from ikepy.ike.redirection import Redirection
 from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import FLAG_RESPONSE, IkeHeader
 from ikepy.wire.message import Message, build_message
 from ikepy.wire.notify import Notify, hash_algorithms, invalid_ke_method, make_hash_algorithms
 from ikepy.wire.payloads import CertReq, Ke, Nonce
+from ikepy.wire.redirect import Gateway, make_redirect, make_redirected_from, parse_gateway, redirect
 from ikepy.wire.registry import CertEncoding, ExchangeType, HashAlgorithm, KeMethod, NotifyType, PayloadType
 from ikepy.wire.sa import Proposal, Sa
 from ikepy.wire.shapes import IkeSaInitRequest, IkeSaInitResponse
@@ -78,23 +81,41 @@ class Accepted:
     chosen: Chosen
 
 
-async def initiate(sa: SaView, spi_i: bytes) -> Keyed:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The responder sends us to another gateway."""
+
+    gateway: Gateway
+
+
+async def initiate(sa: SaView, spi_i: bytes, redirection: Redirection | None = None) -> Keyed:
     """Negotiate keys as the initiator, with each of the peer's addresses in turn until one answers.
+
+    redirection   where another gateway has sent us
 
     Raises PeerUnknown, RefusedByPeer, GaveUp, InvalidPublicValue.
     """
-    paths = await ResolvePath(sa.connection.name)
+    while True:
+        found = await _reach(sa, spi_i, redirection)
+        if isinstance(found, Keyed):
+            return found
+        sa.follow_redirect(found.gateway)
+        redirection = Redirection(found.gateway, sa.path.remote.address)
+
+
+async def _reach(sa: SaView, spi_i: bytes, redirection: Redirection | None) -> Keyed | Elsewhere:
+    paths = await ResolvePath(sa.connection.name, redirection.gateway if redirection is not None else None)
     for path in paths[:-1]:
         sa.adopt_path(path)
         try:
-            return await _negotiate(sa, spi_i, FEW_TRIES)
+            return await _negotiate(sa, spi_i, redirection, FEW_TRIES)
         except GaveUp:
             sa.decided(f"no answer from {path.remote}: the peer's next address is tried", warning=True)
     sa.adopt_path(paths[-1])
-    return await _negotiate(sa, spi_i, None)
+    return await _negotiate(sa, spi_i, redirection, None)
 
 
-async def _negotiate(sa: SaView, spi_i: bytes, tries: int | None) -> Keyed:
+async def _negotiate(sa: SaView, spi_i: bytes, redirection: Redirection | None, tries: int | None) -> Keyed | Elsewhere:
     """Negotiate keys on the present path; `tries` repeats at most, None for as many as are configured."""
     offer = number_proposals(sa.connection.proposals, b"")
     ni, cookie = sa.entropy.octets(NONCE_OCTETS), None
@@ -102,14 +123,16 @@ async def _negotiate(sa: SaView, spi_i: bytes, tries: int | None) -> Keyed:
     method = untried.pop(0)
     exchange = await MakeKeyExchange(method)
     for _ in range(MOST_ROUNDS):
-        payloads = _make_request(sa, spi_i, offer, exchange, ni, cookie)
+        payloads = _make_request(sa, spi_i, offer, exchange, ni, cookie) + _say_redirects(sa, redirection)
         received, verdict = await _ask(
-            sa, SendRequest(ExchangeType.IKE_SA_INIT, payloads, tries), offer, untried, method
+            sa, SendRequest(ExchangeType.IKE_SA_INIT, payloads, tries), offer, untried, method, ni
         )
         match verdict:
             case CookieWanted():
                 sa.decided(f"the peer asks for a cookie of {len(verdict.cookie)} octets")
                 cookie = verdict.cookie
+            case Elsewhere():
+                return verdict
             case MethodWanted():
                 sa.decided(f"the peer wants {verdict.method} instead of {method}")
                 method = verdict.method
@@ -126,6 +149,7 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
     init = IkeSaInitRequest.of(request.message)
     spi_i = request.message.header.spi_i
     connection, chosen = _choose_connection(sa.candidates(), init)
+    follows = _send_elsewhere(connection, init, request.message)
     method = chosen_ke(chosen.proposal)
     if init.ke.method != method:
         raise InvalidKePayload(f"KE payload for {init.ke.method}, chosen {method}", method)
@@ -170,19 +194,26 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
         nat=replace(nat, forced=connection.encap),
         peer_hashes=_peer_hashes(request.message),
         certificate_requested=False,
+        follows_redirects=follows,
         fragmentation=fragmentation,
     )
     return Answer(tuple(payloads), keyed)
 
 
 async def _ask(
-    sa: SaView, request: SendRequest, offer: tuple[Proposal, ...], untried: list[KeMethod], method: KeMethod
-) -> tuple[Received, CookieWanted | MethodWanted | Accepted]:
+    sa: SaView,
+    request: SendRequest,
+    offer: tuple[Proposal, ...],
+    untried: list[KeMethod],
+    method: KeMethod,
+    ni: bytes,
+) -> tuple[Received, CookieWanted | MethodWanted | Elsewhere | Accepted]:
     """Send the request and wait for an answer that is good for something; else raise what the last one said."""
     received = await request
     while True:
         try:
-            return received, _judge(_from_peer(sa, received), offer, untried, method)
+            message = _from_peer(sa, received)
+            return received, _judge_redirect(sa, message, ni) or _judge(message, offer, untried, method)
         except (IkeError, WireError) as fault:
             refusal = fault
         try:
@@ -196,6 +227,38 @@ def _from_peer(sa: SaView, received: Received) -> Message:
     if received.path.remote.address != sa.path.remote.address:
         raise GaveUp(f"an answer came from {received.path.remote.address}, asked was {sa.path.remote.address}")
     return received.message
+
+
+def _judge_redirect(sa: SaView, message: Message, ni: bytes) -> Elsewhere | None:
+    """Where the answer sends us; only whoever has seen our request has our nonce (RFC 5685 §3)."""
+    notify = message.notify(NotifyType.REDIRECT)
+    if notify is None or sa.connection.follow_redirects is FollowRedirects.NO:
+        return None
+    said = redirect(notify)
+    if not hmac.compare_digest(said.nonce, ni):
+        raise RefusedByPeer(NotifyType.REDIRECT, "without our nonce: not from whom we asked")
+    return Elsewhere(said.gateway)
+
+
+def _say_redirects(sa: SaView, redirection: Redirection | None) -> tuple[Notify, ...]:
+    if redirection is not None:
+        return (make_redirected_from(redirection.source),)
+    if sa.connection.follow_redirects is FollowRedirects.NO:
+        return ()
+    return (Notify(NotifyType.REDIRECT_SUPPORTED),)
+
+
+def _send_elsewhere(connection: ConnectionConfig, init: IkeSaInitRequest, message: Message) -> bool:
+    """Whether the peer follows redirects; raises SentElsewhere where it is to go at once."""
+    came_from = message.notify(NotifyType.REDIRECTED_FROM)
+    follows = came_from is not None or message.notify(NotifyType.REDIRECT_SUPPORTED) is not None
+    if connection.redirect_to is None or not follows or connection.redirect_at is not RedirectAt.INIT:
+        return follows
+    goal = parse_gateway(connection.redirect_to)
+    if came_from is not None and redirect(came_from).gateway == goal:
+        return follows  # it was there already
+    told = make_redirect(goal, init.nonce.octets)
+    raise SentElsewhere(f"the peer is sent to {goal}, as redirect_to says", data=told.octets)
 
 
 def _judge(

@@ -20,6 +20,7 @@ from ikepy.ike.phases import Keyed
 from ikepy.wire.base import Payload
 from ikepy.wire.message import Message
 from ikepy.wire.payloads import Delete
+from ikepy.wire.redirect import Gateway, redirect
 from ikepy.wire.registry import NotifyType, ProtocolId
 from ikepy.wire.shapes import Informational
 
@@ -33,11 +34,13 @@ class Informed:
     closed   why the IKE SA is over; None where it lives on
     removed  children that are out of the kernel
     news     of the peer's addresses
+    redirect where the gateway sends us; None where it does not
     """
 
     closed: str | None = None
     removed: tuple[ChildSa, ...] = ()
     news: MobilityNews = NO_NEWS
+    redirect: Gateway | None = None
 
 
 async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[Informed]:
@@ -69,7 +72,9 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[Informe
         await RemoveChildSa(child.spec)
     ours = tuple(child.spi_in.to_bytes(SPI_OCTETS, "big") for child in doomed if child.unique_id not in crossing)
     payloads: tuple[Payload, ...] = (Delete(ProtocolId.ESP, ours, SPI_OCTETS),) if ours else ()
-    return Answer((*payloads, *news.payloads), Informed(removed=tuple(removed), news=news))
+    elsewhere = request.message.notify(NotifyType.REDIRECT) if sa.leads else None
+    gateway = redirect(elsewhere).gateway if elsewhere is not None else None
+    return Answer((*payloads, *news.payloads), Informed(removed=tuple(removed), news=news, redirect=gateway))
 
 
 def children_meant(sa: SaView, message: Message) -> tuple[ChildSa, ...]:

@@ -18,6 +18,7 @@ from ikepy.ike.phases import Phase
 from ikepy.ipsec import SaId, Spi
 from ikepy.wire.base import Payload
 from ikepy.wire.payloads import Identification
+from ikepy.wire.redirect import Gateway
 
 Result = TypeVar("Result")
 
@@ -171,6 +172,9 @@ class SaView(Protocol):
         Children of what is closed are on their way out of the kernel before a new one with the same selectors comes in.
         Raises AuthenticationFailed where the earlier IKE SA is to stay alone.
         """
+
+    def follow_redirect(self, gateway: Gateway) -> None:
+        """We are about to go where a gateway sends us; raises GaveUp where that is not allowed, or too often."""
 
     def candidates(self) -> tuple[ConnectionConfig, ...]:
         """The connections that the addresses of the path allow, most specific first."""
