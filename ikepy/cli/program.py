@@ -181,6 +181,24 @@ def rekey(
 
 
 @program.command()
+@click.argument("connection")
+@click.argument("gateway")
+@_of_a_daemon
+@click.pass_obj
+def redirect(before: Meant, conf: Path | None, run_dir: Path | None, connection: str, gateway: str) -> int:
+    """Send the clients of a connection to another gateway, an address or a name.
+
+    They go when they are connected there; who does not follow redirects stays.
+    """
+    with connected(only_run_directory(_meant(before, conf, run_dir)), _STATUS_SECONDS) as client:
+        answer = client.call("redirect", {"ike": connection, "gateway": gateway})
+    if answer.get("success") != "yes":
+        raise CommandFailed(f"nobody of {connection} was sent on: {answer.get('errmsg', 'no reason given')}")
+    click.echo(f"{answer['matches']} of {connection} told to go to {gateway}")
+    return 0
+
+
+@program.command()
 def demo() -> int:
     """Show a tunnel between two gateways on this machine.
 

@@ -23,6 +23,7 @@ from ikepy.control.status import status_section
 from ikepy.daemon.api import DaemonApi, InitiateOutcome, InstallOutcome, RekeyWish, TerminateWish
 from ikepy.ike.events import ChildSnapshot, IkeSnapshot
 from ikepy.ipsec import Mode
+from ikepy.wire.redirect import parse_gateway
 
 Stream = Callable[[str, Section], Awaitable[None]]
 """Sends an event to the client that asked, if it has registered for it."""
@@ -150,6 +151,21 @@ async def rekey(call: Call) -> Section:
     return section | ({"errmsg": outcome.reason} if outcome.reason else {})
 
 
+async def redirect(call: Call) -> Section:
+    """Send clients to another gateway (RFC 5685)."""
+    ike, ike_id, gateway = text(call.request, "ike"), number(call.request, "ike-id"), text(call.request, "gateway")
+    if (ike, ike_id) == (None, None) or gateway is None:
+        raise BadRequest("name who is to go, ike or ike-id, and where to: gateway")
+    try:
+        goal = parse_gateway(gateway)
+    except ValueError as fault:
+        raise BadRequest(str(fault)) from None
+    told = call.daemon.redirect(goal, ike, ike_id)
+    section: Section = {"success": "yes" if told else "no", "matches": str(told)}
+    reason = "nobody is there who goes where it is sent: clients that follow redirects say so when they come"
+    return section | ({} if told else {"errmsg": reason})
+
+
 async def list_policies(call: Call) -> Section:
     """Stream the traps and shunts that are in the kernel: those of the kinds that are asked for, or all."""
     ike, child = text(call.request, "ike"), text(call.request, "child")
@@ -219,6 +235,7 @@ COMMANDS: dict[str, Command] = {
     "terminate": terminate,
     "rekey": rekey,
     "list-policies": list_policies,
+    "redirect": redirect,
     "install": install,
     "uninstall": uninstall,
     "ikepy-status": ikepy_status,

@@ -20,6 +20,7 @@ import trio
 from ikepy.config.model import Config
 from ikepy.ike.events import Event, IkeSnapshot, InstalledPolicy
 from ikepy.ipsec import SaCounters, SaId
+from ikepy.wire.redirect import Gateway
 
 Item = TypeVar("Item")
 
@@ -182,6 +183,9 @@ class DaemonApi(Protocol):
 
     async def rekey(self, wish: RekeyWish, timeout: float | None) -> RekeyOutcome:
         """Have SAs rekeyed and wait until they are; `timeout` as for initiate."""
+
+    def redirect(self, gateway: Gateway, ike: str | None, ike_id: int | None) -> int:
+        """Send the clients of a connection, or of one IKE SA, to another gateway; says how many were told to go."""
 
     def present_ike(self, unique_id: int) -> int:
         """The number of the IKE SA that has come in the place of that one by rekeys; its own where none has."""

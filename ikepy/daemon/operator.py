@@ -46,6 +46,7 @@ from ikepy.ike.events import (
 )
 from ikepy.ipsec import SaCounters, SaId
 from ikepy.kernel.interface import Kernel
+from ikepy.wire.redirect import Gateway
 
 _LOOK_SECONDS = 0.25
 """How often a wait looks at the SAs, for ends that no event tells of."""
@@ -272,6 +273,22 @@ class Operator:
                 if named and wish.ike in {None, connection.name} and (wish.ike, wish.child) != (None, None):
                     self._driver.feed("terminate", partial(forget, connection.name))
         return TerminateOutcome(0, 0, "" if found else NOTHING_FITS.format("terminate"), given_up=found)
+
+    # -- redirect ------------------------------------------------------------------------------------------------
+
+    def redirect(self, gateway: Gateway, ike: str | None, ike_id: int | None) -> int:
+        """Send clients to another gateway; how many were told to go, who does not follow redirects not among them."""
+        meant = [sa for sa in self.snapshot() if sa.unique_id == ike_id or (ike_id is None and sa.connection == ike)]
+        told = 0
+
+        def step(now: float) -> list[Action]:
+            nonlocal told
+            ike_ids = tuple(sa.unique_id for sa in meant)
+            told, actions = self._driver.endpoint.redirect(gateway, now, ike_ids=ike_ids)
+            return actions
+
+        self._driver.feed("redirect", step)
+        return told
 
     # -- traps and shunts ----------------------------------------------------------------------------------------
 

@@ -150,6 +150,9 @@ class FakeDaemon:
     sas: list[IkeSnapshot] = field(default_factory=list)
     counted: dict[SaId, SaCounters] = field(default_factory=dict)
     initiated: list[tuple[str | None, str | None, float | None]] = field(default_factory=list)
+    redirected: list[tuple[str, str | None, int | None]] = field(default_factory=list)
+    following: int = 1
+    "How many of those that are sent on go."
     rekeyed: list[tuple[RekeyWish, float | None]] = field(default_factory=list)
     rekeying: RekeyOutcome = field(default_factory=lambda: RekeyOutcome(1))
     successors: dict[int, int] = field(default_factory=dict)
@@ -199,6 +202,10 @@ class FakeDaemon:
         self.rekeyed.append((wish, timeout))
         await self._fulfil()
         return self.rekeying
+
+    def redirect(self, gateway: object, ike: str | None, ike_id: int | None) -> int:
+        self.redirected.append((str(gateway), ike, ike_id))
+        return self.following
 
     def present_ike(self, unique_id: int) -> int:
         return self.successors.get(unique_id, unique_id)
