@@ -118,13 +118,13 @@ class Hosting:
         return candidates_by_address(self.config, path)
 
     def has_other_contact(self, unique_id: int, connection: ConnectionConfig, path: Path) -> bool:
-        """Whether another established IKE SA than that one is with the same peer."""
+        """Whether another established IKE SA than that one is with the same peer; who is named may be at two addresses."""
         return any(
             sa.unique_id != unique_id
             and sa.is_announced
             and isinstance(sa.phase, Established)
             and sa.connection.name == connection.name
-            and sa.path.remote.address == path.remote.address
+            and (sa.path.remote.address == path.remote.address or not connection.remote.id.wildcard)
             for sa in self._by_id.values()
         )
 

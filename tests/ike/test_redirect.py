@@ -195,3 +195,12 @@ def test_any_octets_are_a_gateway_or_invalid_syntax(octets: bytes) -> None:
     except InvalidSyntax:
         return
     assert parse_gateway(str(found.gateway)) == found.gateway
+
+
+def test_a_client_that_is_sent_on_does_not_say_that_it_begins_anew() -> None:
+    pair = begun(gateways(to=None))
+    _, actions = pair.right.endpoint.redirect(OTHER, pair.now, ike_ids=(pair.right.sa.unique_id,))
+    pair.right.run(actions, pair.now)
+    pair.run(5)
+    said = [m for m, _ in pair.left.recorder.sent if m.notify(NotifyType.INITIAL_CONTACT) is not None]
+    assert len(said) == 1
