@@ -76,7 +76,6 @@ class EapServer:
         if self._claimed is None:
             return self._say(EapType.IDENTITY, b"")
         self._left = list(self._methods_for(self._claimed))
-        self._identifier = 1
         return self._next_method()
 
     def receive(self, packet: Eap) -> ServerTurn:
@@ -115,12 +114,9 @@ class EapServer:
                 return Ignored(f"EAP response of type {kind}; the identity was asked for")
             self._claimed = parse_identity(octets)
             self._left = list(self._methods_for(self._claimed))
-            self._step_identifier()
             return self._next_method()
         if kind is EapType.NAK and not self._answered:
-            wanted = parse_nak(octets)
-            self._step_identifier()
-            return self._next_method(wanted)
+            return self._next_method(parse_nak(octets))
         if kind != self._current.TYPE:
             return Ignored(f"EAP response of type {kind}, in the middle of {self._current.TYPE}")
         self._answered = True
@@ -146,6 +142,7 @@ class EapServer:
             method = self._left.pop(0)
             if wanted is None or method.TYPE in wanted:
                 self._current = method
+                self._step_identifier()
                 if isinstance(method, HearsIdentifier):
                     method.hear_identifier(self._identifier or 0)
                 return self._say(method.TYPE, method.begin())
