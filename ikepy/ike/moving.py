@@ -112,6 +112,9 @@ class Moving:
 
     def peer_moved(self, moved: Moved) -> None:
         """The peer has said where it is now."""
+        keyed = self._sa.keyed
+        if keyed is not None and moved.path == self._sa.path == self.child_path and moved.nat == keyed.nat:
+            return
         self._take(moved)
         self._sa.wish(WantLiveness(ask=True))  # whether it can be reached there (RFC 4555 §3.7)
 

@@ -11,6 +11,7 @@ from ikepy.config.model import Config
 from ikepy.ike.actions import Datagram, SocketAddress
 from ikepy.ike.events import AddressesChanged, IkeSaDown, IkeSaMoved, IkeSaUp, Mapping
 from ikepy.ipsec import IpAddress
+from ikepy.wire.header import FLAG_RESPONSE
 from ikepy.wire.notify import Notify
 from ikepy.wire.registry import ExchangeType, NotifyType
 from tests.support.mirror import assert_mirror
@@ -394,3 +395,18 @@ def test_of_endless_addresses_some_are_remembered() -> None:
 def test_an_address_of_a_wrong_length_is_invalid_syntax(octets: bytes) -> None:
     pair = up()
     assert answer_to(pair, Notify(NotifyType.ADDITIONAL_IP4_ADDRESS, octets)) == [NotifyType.INVALID_SYNTAX]
+
+
+@pytest.mark.parametrize(("answer", "lives"), [((), True), ((b"another",), False)])
+def test_a_cookie2_that_does_not_come_back_is_borne_and_another_is_not(answer: tuple[bytes, ...], lives: bool) -> None:
+    pair = up()
+    pair.now += 31
+    pair.left.run(pair.left.endpoint.handle_timeout(pair.now), pair.now)
+    (request,) = pair.left.outbox
+    pair.left.outbox.clear()
+    right, notifies = sa_of(pair.right), tuple(Notify(NotifyType.COOKIE2, octets) for octets in answer)
+    header = replace(pair.left.recorder.sent[-1][0].header, flags=FLAG_RESPONSE)
+    octets = right.channel._protection.seal(header, notifies)
+    back = Datagram(octets, request.path)
+    pair.left.run(pair.left.endpoint.receive_datagram(back, pair.now), pair.now)
+    assert bool(pair.left.established) == lives

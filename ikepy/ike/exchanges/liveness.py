@@ -1,7 +1,8 @@
 """Liveness: an INFORMATIONAL request, which any peer that lives answers (RFC 7296 §2.4).
 
 Rule 1: packets that came by a child are a sign of life as good as any, and ask nothing of the peer.
-Rule 2: with MOBIKE it asks, too, what NATs are between both (RFC 4555 §3.8), and that the peer is where it answers from.
+Rule 2: with MOBIKE from behind a NAT it tells where we are, too, though that may be where we were.
+Rule 3: with MOBIKE it asks, too, what NATs are between both (RFC 4555 §3.8), and that the peer is where it answers from.
 Not here: when one is due (upkeep.py), what follows when nobody answers.
 """
 
@@ -31,6 +32,8 @@ async def initiate(sa: SaView, keyed: Keyed, *, ask: bool) -> None:
         return
     cookie = sa.entropy.octets(COOKIE2_OCTETS)
     nat = nat_notifies(sa, keyed, sa.path) if sa.leads else ()
-    answer = await SendRequest(ExchangeType.INFORMATIONAL, (*nat, Notify(NotifyType.COOKIE2, cookie)))
+    # Nothing comes in, so the NAT before us may have forgotten; not every peer tells what it sees of us (libreswan 4.10).
+    update = (Notify(NotifyType.UPDATE_SA_ADDRESSES),) if sa.leads and keyed.nat.local else ()
+    answer = await SendRequest(ExchangeType.INFORMATIONAL, (*update, *nat, Notify(NotifyType.COOKIE2, cookie)))
     check_cookie(answer.message, cookie)
     sa.look_at_nat(look(answer, keyed), seen_as(answer.message))
