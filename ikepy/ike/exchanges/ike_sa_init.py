@@ -164,19 +164,10 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
     nat = _find_nat(connection, request.message, spi_i, bytes(8), request.path)
     if nat.supported:
         payloads += make_nat_notifies(spi_i, spi_r, request.path, pretend=_pretend(connection, sa.entropy))
-    if request.message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS) is not None:
-        payloads.append(make_hash_algorithms(HASHES))
     fragmentation = request.message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None and any(
         candidate.fragmentation is not Fragmentation.NO for candidate in sa.candidates()
     )
-    if fragmentation:
-        payloads.append(Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
-    if any(candidate.childless is not Childless.NEVER for candidate in sa.candidates()):
-        payloads.append(Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED))
-    if any(candidate.remote.auth is AuthKind.PUBKEY and candidate.send_certreq for candidate in sa.candidates()):
-        hashes = await TrustAnchorHashes(None)
-        if hashes:
-            payloads.append(CertReq(CertEncoding.X509_SIGNATURE, b"".join(hashes)))
+    payloads += await _offer_extensions(sa, request.message, fragmentation=fragmentation)
     response = build_message(Message(_response_header(request.message.header, spi_r), tuple(payloads)))
     suite = ike_suite(chosen.proposal)
     skeyseed = derive_skeyseed(suite.prf, shared, init.nonce.octets, nr)
@@ -198,6 +189,22 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
         fragmentation=fragmentation,
     )
     return Answer(tuple(payloads), keyed)
+
+
+async def _offer_extensions(sa: SaView, message: Message, *, fragmentation: bool) -> tuple[Payload, ...]:
+    """What the responder says it can do beside what was asked, as far as a connection that may be meant does it."""
+    payloads: list[Payload] = []
+    if message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS) is not None:
+        payloads.append(make_hash_algorithms(HASHES))
+    if fragmentation:
+        payloads.append(Notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
+    if any(candidate.childless is not Childless.NEVER for candidate in sa.candidates()):
+        payloads.append(Notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED))
+    if any(candidate.remote.auth is AuthKind.PUBKEY and candidate.send_certreq for candidate in sa.candidates()):
+        hashes = await TrustAnchorHashes(None)
+        if hashes:
+            payloads.append(CertReq(CertEncoding.X509_SIGNATURE, b"".join(hashes)))
+    return tuple(payloads)
 
 
 async def _ask(
