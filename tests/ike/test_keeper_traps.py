@@ -13,44 +13,15 @@ from ikepy.ike.causes import Cause
 from ikepy.ike.child import make_policies, priority
 from ikepy.ike.effects import AskAgain, InstallPolicies, RemovePolicies
 from ikepy.ike.errors import KernelRefused, PeerUnknown
-from ikepy.ike.events import Acquire, InstalledPolicy
+from ikepy.ike.events import Acquire
 from ikepy.ipsec import Direction, Mode, Owner, PolicyAction, Selector
-from tests.support.keeper_host import NO_NETWORK, PATH, MemoryKeeperHost, keeper_host
+from tests.support.keeper_host import NO_NETWORK, PATH, keeper_host
+from tests.support.keeper_traps import packet, reqid_of, shunt, standing, started, trap
 from tests.support.pair import LEFT, RIGHT, make_child, networks
 
-TRAP = StartAction.TRAP
 PROTECT, BYPASS, DISCARD = PolicyAction.PROTECT, PolicyAction.BYPASS, PolicyAction.DISCARD
 ALL_WAYS = [Direction.OUT, Direction.IN, Direction.FORWARD]
 NET = Selector(ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24"))
-
-
-def trap(name: str = "net", **more: object) -> ChildConfig:
-    return make_child(name, start_action=TRAP, **more)
-
-
-def shunt(mode: Mode, name: str = "net", **more: object) -> ChildConfig:
-    return make_child(name, mode=mode, start_action=TRAP, **more)
-
-
-def started(*children: ChildConfig, **connection: object) -> MemoryKeeperHost:
-    host = keeper_host(*(children or (trap(),)), **connection)
-    host.keeper.start()
-    return host
-
-
-def reqid_of(host: MemoryKeeperHost, owner: str = "trap-site-net") -> int:
-    template = host.owned_by(owner)[0].template
-    assert template is not None
-    return template.reqid
-
-
-def packet(last: int = 1) -> Selector:
-    number = last % 250 + 1
-    return Selector(ip_network(f"10.1.0.{number}/32"), ip_network("10.2.0.9/32"), 17, 1000 + last, 0xFFFF, 53, 0xFFFF)
-
-
-def standing(child: ChildConfig, connection: str = "site") -> InstalledPolicy:
-    return InstalledPolicy(child.name, connection, child.mode, child.local_ts, child.remote_ts)
 
 
 # -- traps ---------------------------------------------------------------------------------------------------------

@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address
 
 import pytest
 
-from ikepy.config.model import Config
 from ikepy.ike.actions import Datagram
-from ikepy.ipsec import IpAddress
 from ikepy.wire.header import FLAG_RESPONSE
 from ikepy.wire.notify import Notify
 from ikepy.wire.registry import ExchangeType, NotifyType
-from tests.support.nat import Nat
-from tests.support.pair import LEFT, RIGHT, Pair, make_child, make_config, make_pair
+from tests.support.moving import ELSEWHERE, assert_between, mobile, up
+from tests.support.pair import LEFT, RIGHT, Pair
 from tests.support.sealing import ask, sa_of
-
-ELSEWHERE, SECOND = IPv4Address("198.51.100.7"), IPv4Address("198.51.100.8")
-TWO = (make_child("net"), make_child("more", "10.1.1.0/24", "10.2.1.0/24"))
-
-
-def mobile(*, mobike: bool = True, **more: object) -> tuple[Config, Config]:
-    """Both sides' configurations; each takes the other from everywhere."""
-    left, right = (
-        make_config(left=side, children=TWO, mobike=mobike, local_addrs=(), dpd_delay=30.0, **more)
-        for side in (True, False)
-    )
-    return left, replace(right, connections=(replace(right.connections[0], remote_addrs=()),))
-
-
-def up(configs: tuple[Config, Config] | None = None, *, nat: Nat | None = None) -> Pair:
-    """A pair that is up, the left having begun, perhaps from behind a NAT."""
-    pair = make_pair(*(configs or mobile()))
-    if nat is not None:
-        pair.link.translate = nat.translate
-    pair.left.initiate()
-    pair.run(25)
-    assert pair.left.established
-    return pair
-
-
-def assert_between(pair: Pair, left: IpAddress, right: IpAddress) -> None:
-    """Both IKE SAs and all children are between these."""
-    for side, here, there in ((pair.left, left, right), (pair.right, right, left)):
-        path = side.sa.path
-        assert (path.local.address, path.remote.address) == (here, there)
-        for child in side.sa.children:
-            assert (child.spec.inbound.source, child.spec.inbound.destination) == (there, here)
-            assert (child.spec.outbound.source, child.spec.outbound.destination) == (here, there)
-            assert set(side.kernel.states) >= {child.spec.inbound.id, child.spec.outbound.id}
-            for policy in child.spec.policies:
-                assert {policy.template.source, policy.template.destination} == {here, there}
-
 
 # -- hostile and odd -----------------------------------------------------------------------------------------------------
 
