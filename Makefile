@@ -1,8 +1,8 @@
 # make demo | test | quick | soak | bench | captures - each makes .venv and installs what it needs.
 PY := .venv/bin/python
 LAB := tests/lab/run.sh
-SYSTEM := tests/system tests/kernel tests/daemon tests/auth
-PATHS := $(patsubst %,tests/system/test_%.py,crossings dead_peers fragments mobike nat traps)
+SYSTEM := tests/system tests/kernel tests/daemon tests/auth tests/gateway
+PATHS := $(patsubst %,tests/system/test_%.py,crossings dead_peers fragments mobike mtu nat traps)
 .PHONY: demo test quick soak bench captures lint types contracts unit scenarios system wheel debian-lab clean
 
 demo: .venv/ready ## two gateways, a tunnel, pings across it
@@ -54,6 +54,8 @@ wheel: .venv/ready
 debian-lab:
 	@tests/lab/debian.sh lab peers captures
 	@tests/lab/libreswan.sh
+	@tests/lab/newer.sh
+	@tests/lab/kernel.sh
 
 .venv/ready: pyproject.toml
 	@tests/lab/venv.sh

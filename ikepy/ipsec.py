@@ -48,12 +48,44 @@ class PolicyAction(Enum):
     DISCARD = "discard"
 
 
+class CopyDscp(Enum):
+    """Which way the DSCP goes between the inner and the outer header of a tunnel (RFC 4301 §5.1.2, RFC 2983)."""
+
+    OUT = "out"
+    IN = "in"
+    YES = "yes"
+    NO = "no"
+
+    @property
+    def inward(self) -> bool:
+        """Whether it comes out of the outer header."""
+        return self in {CopyDscp.IN, CopyDscp.YES}
+
+    @property
+    def outward(self) -> bool:
+        """Whether it goes into the outer header."""
+        return self in {CopyDscp.OUT, CopyDscp.YES}
+
+
+class Offload(Enum):
+    """What of ESP the network interface does: ciphering where it can, ciphering or nothing, all of it or nothing."""
+
+    AUTO = "auto"
+    CRYPTO = "crypto"
+    PACKET = "packet"
+
+
 @dataclass(frozen=True, slots=True)
 class UdpEncap:
-    """UDP encapsulation of ESP (RFC 3948): the ports of the datagrams, source first."""
+    """UDP encapsulation of ESP (RFC 3948): the ports of the datagrams, source first.
+
+    original   the address the peer has behind its NAT, in transport mode (NAT-OA, RFC 3948 §3.1.2); None where it is known
+               by no other than the state's
+    """
 
     source_port: int
     destination_port: int
+    original: IpAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +106,26 @@ class Mark:
 
     value: int
     mask: int = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """What a state does with packets beside protecting them; of no concern to the peer.
+
+    copy_df, copy_ecn  between inner and outer header of a tunnel (RFC 4301 §5.1.2, RFC 6040)
+    tfc_octets         packets are padded up to so many (RFC 4303 §2.7), 0xFFFFFFFF: as far as the path carries
+    set_mark           what packets are marked with: outbound ones when they are protected, inbound ones when they no longer are
+    """
+
+    copy_df: bool = True
+    copy_ecn: bool = True
+    copy_dscp: CopyDscp = CopyDscp.OUT
+    tfc_octets: int | None = None
+    set_mark: Mark | None = None
+
+
+PLAIN = Handling()
+"""What Linux does by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +200,8 @@ class SaSpec:
     inbound: bool = False
     mark: Mark | None = None
     if_id: int | None = None
-    offload: str | None = None
+    offload: Offload | None = None
+    handling: Handling = PLAIN
 
     @property
     def id(self) -> SaId:
@@ -182,14 +235,41 @@ class PolicySpec:
     priority: int = 0
     mark: Mark | None = None
     if_id: int | None = None
+    offload: Offload | None = None
+
+
+class RouteKind(Enum):
+    """What a route does with packets: sends them, refuses them, or leaves them to the routing without us."""
+
+    UNICAST = "unicast"
+    UNREACHABLE = "unreachable"
+    THROW = "throw"
 
 
 @dataclass(frozen=True, slots=True)
 class RouteSpec:
-    """A route that makes packets for `destination` leave with `source`, an address of ours inside the local selector."""
+    """A route that makes packets for `destination` leave with `source`, an address of ours inside the local selector.
+
+    source      None where the kernel is to choose, or the route sends nothing
+    mtu         octets of the largest packet it takes, and so of TCP's segments by it; None leaves both to the kernel
+    interface   by which packets leave; None is that of the way to the peer
+    """
 
     destination: IpNetwork
-    source: IpAddress
+    source: IpAddress | None
+    mtu: int | None = None
+    interface: str | None = None
+    kind: RouteKind = RouteKind.UNICAST
+
+
+@dataclass(frozen=True, slots=True)
+class MssClamp:
+    """What the MSS of forwarded TCP connections is lowered to (RFC 9293 §3.7.1).
+
+    segment   octets; None is what the path through the tunnel carries
+    """
+
+    segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +278,9 @@ class ChildSaSpec:
 
     routes_wanted   (remote prefix, local prefixes) for which kernel/ looks for a local address and adds a route;
                     empty where the operator manages routes
+    mtu             of those routes; None leaves it to the kernel
+    interface       by which they go, and none to the peer itself; None is that of the way to the peer
+    mss_clamp       None leaves the MSS of TCP connections as it is
     """
 
     owner: Owner
@@ -205,6 +288,9 @@ class ChildSaSpec:
     outbound: SaSpec
     policies: tuple[PolicySpec, ...]
     routes_wanted: tuple[tuple[IpNetwork, tuple[IpNetwork, ...]], ...] = ()
+    mtu: int | None = None
+    mss_clamp: MssClamp | None = None
+    interface: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

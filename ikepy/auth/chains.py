@@ -7,7 +7,7 @@ others, may go the second way (search.py).
 Rule 1: what the first way refuses for another reason stays refused.
 Rule 2: a chain found either way passes the same rules (rules.py).
 Rule 3: nothing is fetched, whatever address a certificate names; nothing is kept of what a peer sent.
-Not here: revocation (no CRL and no OCSP is looked at), whose certificate it is (peer.py).
+Not here: revocation (revocation.py), whose certificate it is (peer.py).
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ikepy.auth.certificate import Certificate
 from ikepy.auth.files import CredentialError, load_certificates, load_private_key, load_private_key_file
+from ikepy.auth.revocation import Lists, Revocations
 from ikepy.auth.rules import weakness_of
+from ikepy.config.authentication import Revocation
 from ikepy.config.identities import format_identity, same_identity
 from ikepy.config.model import AuthKind, Config, ConnectionConfig, ExtendedKeyUsage, PrivateKeyConfig
 from ikepy.crypto.signature import PrivateKey, PublicKey
@@ -48,17 +50,20 @@ class Trust:
     anchors: tuple[Certificate, ...] = ()
     pinned: tuple[Certificate, ...] = ()
     purposes: tuple[ExtendedKeyUsage, ...] = ()
+    revocations: Revocations = field(default_factory=Revocations)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What was loaded, by the name of the connection; a connection that has only a PSK is in neither.
 
-    warnings   one sentence each, for the operator
+    authorities   the CAs by whose files groups know their members
+    warnings      one sentence each, for the operator
     """
 
     local: dict[str, LocalCredential] = field(default_factory=dict)
     trust: dict[str, Trust] = field(default_factory=dict)
+    authorities: dict[Path, tuple[Certificate, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -73,13 +78,15 @@ def load_credentials(config: Config, now: datetime | None = None) -> Credentials
     trust: dict[str, Trust] = {}
     warnings: list[str] = []
     for connection in config.connections:
-        if connection.local.auth is AuthKind.PUBKEY:
+        if connection.local.auth is AuthKind.PUBKEY or connection.local.certs:
             local[connection.name] = _load_local(connection, keys)
             warnings += _local_warnings(connection, local[connection.name], now)
-        if connection.remote.auth is AuthKind.PUBKEY:
+        if connection.remote.auth is AuthKind.PUBKEY or connection.remote.cacerts:
             trust[connection.name] = _load_trust(connection)
             warnings += _trust_warnings(connection, trust[connection.name], now)
-    return Credentials(local, trust, tuple(warnings))
+    files = dict.fromkeys(file for group in config.groups for file in group.cacerts)
+    authorities = {file: tuple(_load_authorities(file)) for file in files}
+    return Credentials(local, trust, authorities, tuple(warnings))
 
 
 class _Keys:
@@ -135,15 +142,20 @@ def _load_local(connection: ConnectionConfig, keys: _Keys) -> LocalCredential:
 
 def _load_trust(connection: ConnectionConfig) -> Trust:
     remote = connection.remote
-    anchors = []
-    for file in remote.cacerts:
-        for certificate in load_certificates(file):
-            if not certificate.is_ca:
-                remedy = "move it to certs to trust just this one, or name its CA"
-                raise CredentialError(file, f"certificate {certificate} is no CA's (basicConstraints)", remedy)
-            anchors.append(certificate)
+    anchors = [certificate for file in remote.cacerts for certificate in _load_authorities(file)]
     pinned = [certificate for file in remote.certs for certificate in load_certificates(file)]
-    return Trust(tuple(dict.fromkeys(anchors)), tuple(dict.fromkeys(pinned)), remote.eku)
+    revocations = Revocations()
+    if anchors and (remote.crls or remote.revocation is Revocation.STRICT):
+        revocations = Revocations(remote.revocation, Lists(remote.crls))
+    return Trust(tuple(dict.fromkeys(anchors)), tuple(dict.fromkeys(pinned)), remote.eku, revocations)
+
+
+def _load_authorities(file: Path) -> Iterator[Certificate]:
+    for certificate in load_certificates(file):
+        if not certificate.is_ca:
+            remedy = "move it to certs to trust just this one, or name its CA"
+            raise CredentialError(file, f"certificate {certificate} is no CA's (basicConstraints)", remedy)
+        yield certificate
 
 
 def _order(certificate: Certificate, others: Sequence[Certificate]) -> tuple[Certificate, ...]:

@@ -73,7 +73,8 @@ def find_trusted(
     else:
         if not trust.anchors:
             raise CertificateRefused(f"certificate {own} is not one of those in certs")
-        validate_chain(own, others, trust.anchors, trust.purposes, now)
+        chain = validate_chain(own, others, trust.anchors, trust.purposes, now)
+        trust.revocations.check(chain, now)
     if not names(own, identity):
         raise CertificateRefused(
             f"certificate {own} does not name '{format_identity(identity)}'; it names {_all_names(own)}"

@@ -10,12 +10,14 @@ Not here: which connection is meant (ike/selection.py), which octets are signed 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from ikepy.auth.certificate import CertificateRefused
+from ikepy.auth.certificate import Certificate, CertificateRefused
+from ikepy.auth.chains import validate_chain
 from ikepy.auth.credentials import Credentials, LocalCredential, Trust
 from ikepy.auth.peer import find_trusted, leads_to, read_sent
+from ikepy.config.groups import Proof
 from ikepy.config.identities import format_identity, format_pattern, matches
 from ikepy.config.model import AuthKind, Config, SendCert
 from ikepy.crypto.errors import CryptoError, SignatureInvalid
@@ -34,11 +36,10 @@ from ikepy.ike.effects import (
     VerifyAuth,
 )
 from ikepy.ike.errors import AuthenticationFailed, NoCredential
+from ikepy.ike.keymat import shared_key_auth
 from ikepy.ike.selection import choose_psk
 from ikepy.wire.payloads import Auth, Cert, Identification
 from ikepy.wire.registry import AuthMethod, CertEncoding, IdType, PrfId
-
-KEY_PAD = b"Key Pad for IKEv2"
 
 Clock = Callable[[], datetime]
 """Tells the date, UTC."""
@@ -57,6 +58,10 @@ class AuthService:
         self._credentials = credentials
         self._clock = clock
 
+    def renew(self, credentials: Credentials) -> None:
+        """Use others from now on."""
+        self._credentials = credentials
+
     def sign_auth(self, effect: SignAuth) -> LocalProof:
         """Make our AUTH payload, and the certificates that go before it (RFC 7296 §2.15); raises NoCredential."""
         if effect.local.auth is AuthKind.PSK:
@@ -65,7 +70,7 @@ class AuthService:
             return LocalProof(Auth(AuthMethod.SHARED_KEY, octets), ())
         local = self._local(effect.connection)
         try:
-            scheme = choose_signature_scheme(local.key, effect.hashes)
+            scheme = choose_signature_scheme(local.key, effect.hashes, pkcs1=effect.pkcs1)
             method, octets = sign(local.key, scheme, effect.signed_octets)
         except CryptoError as error:
             raise NoCredential(
@@ -90,8 +95,8 @@ class AuthService:
                 f"the peer is '{format_identity(effect.identity)}'; connection {effect.connection} wants "
                 f"'{format_pattern(effect.remote.id)}'"
             )
-        wording = self._verify_psk(effect) if wanted is AuthKind.PSK else self._verify_signature(effect)
-        return PeerAuthenticated(effect.connection, effect.identity, wording)
+        wording, proof = self._verify_psk(effect) if wanted is AuthKind.PSK else self._verify_signature(effect)
+        return PeerAuthenticated(effect.connection, effect.identity, wording, proof)
 
     def local_identity(self, effect: LocalIdentity) -> Identification:
         """Our identity where none is configured: the certificate's first name, its subject if any; else our address."""
@@ -116,7 +121,7 @@ class AuthService:
         asked = trust.values() if effect.connection is None else [trust.get(effect.connection, Trust())]
         return tuple(dict.fromkeys(anchor.authority_hash for each in asked for anchor in each.anchors))
 
-    def _verify_psk(self, effect: VerifyAuth) -> str:
+    def _verify_psk(self, effect: VerifyAuth) -> tuple[str, Proof]:
         local = effect.local_identity or _address_identity(effect.path)
         try:
             secret = self._psk(local, effect.identity, effect.path)
@@ -128,20 +133,22 @@ class AuthService:
                 f"the pre-shared keys of '{format_identity(local)}' and '{format_identity(effect.identity)}' differ; "
                 "compare them on both sides"
             )
-        return "PSK"
+        return "PSK", Proof(psk_identity=effect.identity)
 
-    def _verify_signature(self, effect: VerifyAuth) -> str:
+    def _verify_signature(self, effect: VerifyAuth) -> tuple[str, Proof]:
         trust = self._credentials.trust.get(effect.connection, Trust())
         try:
-            trusted = find_trusted(read_sent(effect.certs), trust, effect.identity, self._clock())
+            sent = read_sent(effect.certs)
+            trusted = find_trusted(sent, trust, effect.identity, self._clock())
         except CertificateRefused as refused:
             raise AuthenticationFailed(f"connection {effect.connection}: {refused}") from refused
         problem = SignatureInvalid("")
         for certificate in trusted:
             try:
-                return verify_auth_signature(
+                wording = verify_auth_signature(
                     effect.auth.method, certificate.public_key, effect.auth.octets, effect.signed_octets
                 )
+                return wording, proof_of(certificate, sent, trust, self._credentials, self._clock())
             except SignatureInvalid as error:
                 problem = error
         raise AuthenticationFailed(f"'{format_identity(effect.identity)}': {problem}") from problem
@@ -162,10 +169,20 @@ class AuthService:
         return local
 
 
+def proof_of(
+    certificate: Certificate, sent: Sequence[Certificate], trust: Trust, credentials: Credentials, now: datetime
+) -> Proof:
+    """What groups ask of a certificate that is trusted: whom it names, and which of their CAs are above it."""
+    above: tuple[Certificate, ...] = ()
+    if credentials.authorities and trust.anchors and certificate not in trust.pinned:
+        above = validate_chain(certificate, sent[1:], trust.anchors, trust.purposes, now)[1:]
+    files = (file for file, authorities in credentials.authorities.items() if not set(authorities).isdisjoint(above))
+    return Proof(cert_names=tuple(certificate.identities()), authorities=frozenset(files))
+
+
 def psk_auth(prf: PrfId, secret: Secret, signed_octets: bytes) -> bytes:
     """AUTH of a pre-shared key: prf(prf(secret, "Key Pad for IKEv2"), signed octets) (RFC 7296 §2.15)."""
-    function = get_prf(prf)
-    return function.digest(Secret(function.digest(secret, KEY_PAD)), signed_octets)
+    return shared_key_auth(get_prf(prf), secret, signed_octets)
 
 
 def _address_identity(path: Path) -> Identification:

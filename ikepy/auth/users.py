@@ -94,9 +94,12 @@ class UserStore:
             "", Secret(entropy.octets(NT_HASH_OCTETS)), _unknown_hash(entropy), disabled=True, exists=False
         )
         self._version: Version | None = None
+        self._told: dict[str, User]
+        self._fault: UsersFileError | None
         self._users = dict(self._configured)
         if file is not None:
             self._users, self._version = self._read(file)
+        self._told, self._fault = self._users, None
 
     def find(self, name: str) -> User | None:
         """Find a user by the name a client gives, with or without a domain before it; None where there is none."""
@@ -116,24 +119,38 @@ class UserStore:
         return verify_password(user or self._stand_in, octets, self._stand_in if needs_scrypt else None)
 
     def refresh(self) -> Changes:
-        """Read the file again where it changed, and tell what changed by it.
+        """Read the file again where it changed, and tell what changed since this was last asked.
 
         Raises UsersFileError, once for each version that cannot be read; the users stay as they were.
         """
-        if self._file is None:
-            return Changes()
+        self.look()
         with self._lock:
-            version = version_of(self._file)
-            if version == self._version:
-                return Changes()
-            self._version = version  # also of one that cannot be read: it is told once
-            users, self._version = self._read(self._file)
-            before, self._users = self._users, users
+            fault, self._fault = self._fault, None
+            before, self._told = self._told, self._users
+            users = self._users
+        if fault is not None:
+            raise fault
+        if users is before:
+            return Changes()
         return Changes(
             tuple(name for name in users if name not in before),
             tuple(name for name, user in users.items() if name in before and user != before[name]),
             tuple(name for name in before if name not in users),
         )
+
+    def look(self) -> None:
+        """Read the file again where it changed; what changed, or is wrong with it, refresh() tells."""
+        if self._file is None:
+            return
+        with self._lock:
+            version = version_of(self._file)
+            if version == self._version:
+                return
+            self._version = version  # also of one that cannot be read: it is told once
+            try:
+                self._users, self._version = self._read(self._file)
+            except UsersFileError as fault:
+                self._fault = fault
 
     def unknown_groups(self, known: Iterable[str]) -> tuple[str, ...]:
         """Groups that users name and the configuration does not have, for a warning."""

@@ -2,10 +2,16 @@
 
     ikepy --conf site.conf            run a daemon in the foreground
     ikepy --conf site.conf --check    look the configuration over and open nothing
+    ikepy --conf site.conf --dry-run  show what it would change on this host, and change nothing
+    ikepy cleanup                     undo what a daemon that was killed has left
     ikepy status | up | down | rekey | demo
     ikepy user add | passwd | disable | enable | remove | list
+    ikepy setup gateway
+    ikepy pki init | server | client | revoke | crl | list | show | import
+    ikepy profile USER --for apple | windows | ... | all
 
-Not here: users (user.py), how a status looks (table.py), which daemon is meant (find.py), errors in words (errors.py).
+Not here: users (user.py), files for clients (profile.py), certificates (pki.py), how a status looks (table.py), which daemon is meant
+(find.py), errors in words (errors.py).
 """
 
 from __future__ import annotations
@@ -23,8 +29,12 @@ from rich.console import Console
 
 from ikepy import __version__
 from ikepy.auth.credentials import load_credentials
+from ikepy.cli.changes import cleanup, show_changes
 from ikepy.cli.errors import CommandFailed
 from ikepy.cli.find import Meant, connected, only_run_directory, run_directories
+from ikepy.cli.pki import pki
+from ikepy.cli.profile import profile
+from ikepy.cli.setup import setup
 from ikepy.cli.table import DaemonStatus, make_status
 from ikepy.cli.user import user
 from ikepy.cli.words import counted
@@ -56,26 +66,42 @@ def _of_a_daemon(command: Command) -> Command:
 @click.option("--conf", type=_FILE, help="Configuration file (TOML in a file called .conf).")
 @click.option("--run-dir", type=_DIRECTORY, help="Run directory instead of /run/ikepy/NAME.")
 @click.option("--check", is_flag=True, help="Look the configuration and its files over; open nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what it would change on this host; change nothing.")
 @click.option("--log-level", type=click.Choice(_LEVELS), help="Instead of the configuration's.")
 @click.version_option(__version__, prog_name="ikepy", message="%(prog)s %(version)s")
 @click.pass_context
-def program(context: click.Context, conf: Path | None, run_dir: Path | None, check: bool, log_level: str | None) -> int:  # noqa: FBT001 - click's calling convention
+def program(
+    context: click.Context,
+    conf: Path | None,
+    run_dir: Path | None,
+    check: bool,  # noqa: FBT001 - click's calling convention
+    dry_run: bool,  # noqa: FBT001 - click's calling convention
+    log_level: str | None,
+) -> int:
     """Run or operate an IKEv2/IPsec daemon.
 
     `ikepy --conf FILE` runs one in the foreground until Ctrl-C or SIGTERM; the commands below operate one that runs.
     """
     context.obj = Meant(conf, run_dir)
     if context.invoked_subcommand is not None:
-        if check or log_level is not None:
-            raise click.UsageError(f"--check and --log-level do not go with the command {context.invoked_subcommand}")
+        if check or dry_run or log_level is not None:
+            raise click.UsageError(
+                f"--check, --dry-run and --log-level do not go with the command {context.invoked_subcommand}"
+            )
         return 0
     if conf is None:
         raise click.UsageError(
-            "name a configuration with --conf FILE, or a command (status, up, down, rekey, user, demo)"
+            "name a configuration with --conf FILE, or a command (status, up, down, rekey, user, profile, pki, setup, cleanup, demo)"
         )
+    if dry_run:
+        return show_changes(conf)
     return _check(conf) if check else _run(conf, run_dir, log_level)
 
 
+program.add_command(cleanup)
+program.add_command(pki)
+program.add_command(profile)
+program.add_command(setup)
 program.add_command(user)
 
 
@@ -195,6 +221,22 @@ def redirect(before: Meant, conf: Path | None, run_dir: Path | None, connection:
     if answer.get("success") != "yes":
         raise CommandFailed(f"nobody of {connection} was sent on: {answer.get('errmsg', 'no reason given')}")
     click.echo(f"{answer['matches']} of {connection} told to go to {gateway}")
+    return 0
+
+
+@program.command()
+@_of_a_daemon
+@click.pass_obj
+def reload(before: Meant, conf: Path | None, run_dir: Path | None) -> int:
+    """Have keys, certificates, CAs and users read again.
+
+    No tunnel is touched: who signs in from now on meets the new ones. Files that change are seen by themselves within half a minute.
+    """
+    with connected(only_run_directory(_meant(before, conf, run_dir)), _STATUS_SECONDS) as client:
+        answer = client.call("ikepy-reload", {})
+    if answer.get("success") != "yes":
+        raise CommandFailed(f"all stays as it was: {answer.get('errmsg', 'no reason given')}")
+    click.echo("read again")
     return 0
 
 

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from ikepy.cli.words import colour, counted, octets, span
 from ikepy.control.codec import Section
+from ikepy.trace.handlers import escaped
 
 _MOST_HALF_OPEN = 4
 """Half-open IKE SAs of peers that are shown; of more only the number is."""
@@ -96,7 +97,41 @@ def make_status(status: DaemonStatus, console: Console) -> Iterator[RenderableTy
         yield ""
         yield Text("traps and shunts", style="bold")
         yield _policies(status.policies)
+    yield from _gateway(status)
+    yield from _client(status)
+    yield from _certificates(status)
     yield from _footer(status)
+
+
+def _client(status: DaemonStatus) -> Iterator[RenderableType]:
+    """What is in force on a host that is a client."""
+    client = status.answer.get("client")
+    if isinstance(client, dict):
+        yield Text("client", style="bold")
+        yield from (Text(f"  {name} {_text(client, name)}") for name in client)
+
+
+def _certificates(status: DaemonStatus) -> Iterator[RenderableType]:
+    """Our own certificates, and how long they are good for."""
+    certificates = status.answer.get("certificates")
+    if isinstance(certificates, dict):
+        yield ""
+        yield Text("certificates", style="bold")
+        yield from (Text(f"  {name}  {_text(certificates, name)}") for name in certificates)
+
+
+def _gateway(status: DaemonStatus) -> Iterator[RenderableType]:
+    """What is in force on a host that is a gateway."""
+    gateway = status.answer.get("gateway")
+    if not isinstance(gateway, dict):
+        return
+    ways = [f"{name} {gateway[name]}" for name in ("IPv4", "IPv6") if name in gateway]
+    clients = counted(int(_text(gateway, "clients") or 0), "client has an address", "clients have an address")
+    yield ""
+    yield Text("gateway", style="bold")
+    yield Text(f"  {'; '.join([*ways, clients])}")
+    for name in _items(gateway, "conflicts"):
+        yield Text(f"  {name}", style=colour("conflict"))
 
 
 def _rows(status: DaemonStatus) -> Iterator[_Row]:
@@ -120,6 +155,7 @@ def _in_order(sas: tuple[tuple[str, Section], ...]) -> list[tuple[str, Section]]
 
 def _ike_row(name: str, sa: Section) -> _Row:
     about = [("peer", f"{_text(sa, 'remote-id')} at {_text(sa, 'remote')}")]
+    about += _session(sa)
     if _items(sa, "behind-nat"):
         sides = _items(sa, "behind-nat")
         about.append(("NAT", f"{' and '.join(sides)} {'is' if sides == ['the peer'] else 'are'} behind one"))
@@ -133,6 +169,28 @@ def _ike_row(name: str, sa: Section) -> _Row:
     if _is_replaced(sa):
         return _Row(name, _REPLACED, "", tuple(about[1:]))
     return _Row(name, _text(sa, "state"), span(_text(sa, "since")), tuple(about), _text(sa, "proposal"))
+
+
+def _session(sa: Section) -> list[tuple[str, str]]:
+    """A client's user, groups, addresses and kind; of a gateway, what it gave us."""
+    lines = []
+    if _text(sa, "user"):
+        groups = f", in {' and '.join(_items(sa, 'groups'))}" if _items(sa, "groups") else ""
+        lines.append(("user", f"{_text(sa, 'user')} by {_text(sa, 'method')}{groups}"))
+    elif _items(sa, "groups"):
+        lines.append(("groups", ", ".join(_items(sa, "groups"))))
+    if _items(sa, "lent"):
+        lines.append(("has", ", ".join(_items(sa, "lent"))))
+    if _items(sa, "given"):
+        lines.append(("we have", ", ".join(_items(sa, "given"))))
+    if _items(sa, "dns"):
+        domains = f" for {', '.join(_items(sa, 'domains'))}" if _items(sa, "domains") else ""
+        lines.append(("DNS", ", ".join(_items(sa, "dns")) + domains))
+    if _text(sa, "client"):
+        lines.append(("client", _text(sa, "client")))
+    if _items(sa, "quirks"):
+        lines.append(("quirks", ", ".join(_items(sa, "quirks"))))
+    return lines
 
 
 def _child_row(connection: str, child: Section) -> _Row:
@@ -266,4 +324,4 @@ def _items(section: Section, key: str) -> list[str]:
 
 def _text(section: Section, key: str) -> str:
     value = section.get(key, "")
-    return value if isinstance(value, str) else ""
+    return escaped(value) if isinstance(value, str) else ""

@@ -21,11 +21,13 @@ PlaceOf = Callable[[str], Place]
 
 
 def check_access(config: Config, place_of: PlaceOf) -> None:
-    """Check that pools, users and groups fit together; raises ConfigError for the first that do not.
+    """Check that pools, users, groups and the gateway fit together; raises ConfigError for the first that do not.
 
     place_of  the place of a table, given its header
     """
     _check_overlaps(config.pools, place_of)
+    if config.gateway is not None and not config.pools:
+        raise place_of("gateway").error("there are no pools, so nobody to be the gateway of", "add [pools.NAME]")
     for pool in config.pools:
         _check_static(pool, place_of(f"pools.{pool.name}"))
     pools = [pool.name for pool in config.pools]

@@ -1,6 +1,6 @@
 """The tables of pools, users and groups, as data.
 
-Not here: the other tables (schema.py), what a table is made of (sections.py), what fits together (access_checks.py).
+Not here: the other tables (schema.py, host_schema.py), what a table is made of (sections.py), what fits together (access_checks.py).
 """
 
 from __future__ import annotations

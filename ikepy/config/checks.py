@@ -13,9 +13,9 @@ from itertools import combinations
 
 from ikepy.config.access_checks import access_warnings, check_access
 from ikepy.config.algorithms import legacy_words
+from ikepy.config.auth_checks import auth_warnings, check_auth
 from ikepy.config.model import (
     AddressPatternKind,
-    AuthKind,
     ChildConfig,
     CloseAction,
     Config,
@@ -34,6 +34,8 @@ from ikepy.wire.ts import TrafficSelector
 SHORT_SECRET_OCTETS = 16
 "Pre-shared keys below can be guessed by whoever sees one IKE_AUTH (RFC 7296 §2.15)."
 SMALLEST_REPLAY_WINDOW = 32
+_IPV6 = 6
+_LEAST_MTU, _LEAST_MTU_V6 = 576, 1280
 
 PlaceOf = Callable[[str], Place]
 
@@ -46,8 +48,7 @@ def check_config(config: Config, place_of: PlaceOf) -> None:
     _check_daemon(config, place_of("daemon"))
     for connection in config.connections:
         place = place_of(f"connections.{connection.name}")
-        _check_local(config, connection, place.inside("local"))
-        _check_remote(config, connection, place.inside("remote"))
+        check_auth(config, connection, place, can_initiate=can_initiate(connection))
         _check_addresses(connection, place)
         check_ike_times(connection, place)
         for child in connection.children:
@@ -81,48 +82,6 @@ def _check_daemon(config: Config, place: Place) -> None:
         )
 
 
-def _check_local(config: Config, connection: ConnectionConfig, place: Place) -> None:
-    local = connection.local
-    if local.auth is AuthKind.PSK:
-        _check_has_psk(config, place)
-        for key, given in (("certs", bool(local.certs)), ("key", local.key is not None)):
-            if given:
-                raise place.error(
-                    'nothing is done with it where auth = "psk"', 'leave it out, or write auth = "pubkey"', key
-                )
-        return
-    if not local.certs:
-        raise place.error('auth = "pubkey" needs our certificate', 'add certs = "our-cert.pem"', "certs")
-    if local.key is None and not config.private_keys:
-        raise place.error('auth = "pubkey" needs our private key', 'add key = "our-key.pem"', "key")
-
-
-def _check_remote(config: Config, connection: ConnectionConfig, place: Place) -> None:
-    remote = connection.remote
-    if remote.auth is AuthKind.PSK:
-        _check_has_psk(config, place)
-        for key, given in (("cacerts", remote.cacerts), ("certs", remote.certs), ("eku", remote.eku)):
-            if given:
-                raise place.error(
-                    'nothing is done with it where auth = "psk"', 'leave it out, or write auth = "pubkey"', key
-                )
-    elif not remote.cacerts and not remote.certs:
-        raise place.error(
-            'auth = "pubkey" needs something to trust',
-            'add cacerts = "ca.pem", or certs = "peer-cert.pem" for one certificate',
-            "cacerts",
-        )
-
-
-def _check_has_psk(config: Config, place: Place) -> None:
-    if not config.psks:
-        raise place.error(
-            'auth = "psk", and no pre-shared key is there',
-            'add [secrets.NAME] with secret = "..." or file = "..."',
-            "auth",
-        )
-
-
 def _check_addresses(connection: ConnectionConfig, place: Place) -> None:
     exact_local = {p.first.version for p in connection.local_addrs if p.first is not None}
     exact_remote = {p.first.version for p in connection.remote_addrs if p.first is not None}
@@ -150,6 +109,7 @@ def _check_child(connection: ConnectionConfig, child: ChildConfig, place: Place)
     if local and remote and not local & remote:
         raise place.error("local_ts and remote_ts have no address family in common", "add the missing one", "remote_ts")
     check_child_times(child, place)
+    _check_mtu(child, place)
     if not can_initiate(connection):
         for key, word in _initiating_actions(child):
             raise place.error(
@@ -157,6 +117,21 @@ def _check_child(connection: ConnectionConfig, child: ChildConfig, place: Place)
                 f"set remote_addrs of connection {connection.name} to one address or name",
                 key,
             )
+
+
+def _check_mtu(child: ChildConfig, place: Place) -> None:
+    if not child.mtu:
+        return
+    has_ipv6 = _IPV6 in _families(child.remote_ts)
+    least = _LEAST_MTU_V6 if has_ipv6 else _LEAST_MTU
+    if child.mtu < least:
+        why = " for IPv6 (RFC 8200 §5)" if has_ipv6 else " (RFC 1122 §3.3.3)"
+        raise place.error(f"{child.mtu} octets are too few{why}", f"write 0 or {least} to 65535", "mtu")
+    if not child.install_routes or child.mode is not Mode.TUNNEL:
+        why = "install_routes is false" if not child.install_routes else "transport mode has no route of its own"
+        raise place.error(
+            f"it is of a route that is not made: {why}", "leave it out, and give your own route one", "mtu"
+        )
 
 
 def _initiating_actions(child: ChildConfig) -> Iterator[tuple[str, str]]:
@@ -210,6 +185,7 @@ def _warnings(config: Config) -> Iterator[str]:
                 f"connections.{one.name} and connections.{other.name} cannot be told apart when a peer comes: "
                 "such peers are refused; set remote_addrs, local.id or remote.id"
             )
+    yield from auth_warnings(config)
     yield from access_warnings(config)
     if config.daemon.keylog is not None:
         yield f"daemon: keys are written to {config.daemon.keylog}; whoever reads it reads the traffic"

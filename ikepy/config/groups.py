@@ -47,6 +47,10 @@ class Proof:
     authorities: frozenset[Path] = frozenset()
 
 
+NO_PROOF = Proof()
+"Nothing is proved that groups ask about."
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """What a client gets.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,19 @@ from ikepy.config.access import GroupConfig, PoolConfig, UserConfig
 from ikepy.config.access_schema import GROUP, POOL, USER
 from ikepy.config.checks import check_config, find_warnings
 from ikepy.config.errors import ConfigError, Unfit, did_you_mean
-from ikepy.config.model import Config, ConnectionConfig, DaemonConfig, PrivateKeyConfig, PskConfig, RetransmissionConfig
+from ikepy.config.gateway import GatewayConfig
+from ikepy.config.host import ClientConfig, InterfaceConfig
+from ikepy.config.host_checks import with_interfaces
+from ikepy.config.host_schema import CLIENT_TABLE, GATEWAY_TABLE, INTERFACE_TABLE
+from ikepy.config.model import (
+    Config,
+    ConnectionConfig,
+    DaemonConfig,
+    PasswordConfig,
+    PrivateKeyConfig,
+    PskConfig,
+    RetransmissionConfig,
+)
 from ikepy.config.schema import (
     CONNECTION,
     DAEMON,
@@ -44,6 +57,7 @@ _NAMED: dict[str, tuple[Section[object], str]] = {
     "pools": (POOL, "pool"),
     "users": (USER, "user"),
     "groups": (GROUP, "group"),
+    "interfaces": (INTERFACE_TABLE, "interface"),
     "connections": (CONNECTION, "connection"),
 }
 "Tables of which there may be many, and what one of them is."
@@ -67,7 +81,7 @@ def load(path: Path) -> Loaded:
     """Load a configuration file and what it includes; raises ConfigError."""
     gathering = _Gathering()
     _gather(path, gathering, ())
-    secrets = gathering.all("secrets", (PskConfig, PrivateKeyConfig))
+    secrets = gathering.all("secrets", (PskConfig, PrivateKeyConfig, PasswordConfig))
     config = Config(
         gathering.all("connections", ConnectionConfig),
         tuple(secret for secret in secrets if isinstance(secret, PskConfig)),
@@ -77,7 +91,12 @@ def load(path: Path) -> Loaded:
         gathering.all("pools", PoolConfig),
         gathering.all("users", UserConfig),
         gathering.all("groups", GroupConfig),
+        tuple(secret for secret in secrets if isinstance(secret, PasswordConfig)),
+        gathering.gateway[0] if gathering.gateway else None,
+        gathering.all("interfaces", InterfaceConfig),
+        gathering.client[0] if gathering.client else ClientConfig(),
     )
+    config = with_interfaces(config, gathering.place_of)
     check_config(config, gathering.place_of)
     return Loaded(config, find_warnings(config), tuple(gathering.files))
 
@@ -90,6 +109,8 @@ class _Gathering:
     named: dict[str, dict[str, tuple[object, Place]]] = field(default_factory=lambda: {word: {} for word in _NAMED})
     daemon: tuple[DaemonConfig, Place] | None = None
     retransmission: tuple[RetransmissionConfig, Place] | None = None
+    gateway: tuple[GatewayConfig | None, Place] | None = None
+    client: tuple[ClientConfig, Place] | None = None
 
     def place_of(self, table: str) -> Place:
         """The place of a table, given its header; every header begins with something that was read."""
@@ -98,7 +119,7 @@ class _Gathering:
                 header = f"{word}.{name}"
                 if table == header or table.startswith(header + "."):
                     return Place(place.file, table)
-        alone = {"daemon": self.daemon, "retransmission": self.retransmission}.get(table)
+        alone = getattr(self, table) if table in _SINGLE else None
         return Place(alone[1].file if alone else self.files[0], table)
 
     def all(self, word: str, kind: type[T] | tuple[type[T], ...]) -> tuple[T, ...]:
@@ -143,16 +164,29 @@ def _gather_named(
 
 
 def _gather_single_tables(document: Mapping[str, object], place: Place, gathering: _Gathering) -> None:
-    if "daemon" in document:
-        inner = place.inside("daemon")
-        if gathering.daemon is not None:
-            raise _defined_twice("table", "daemon", inner, gathering.daemon[1])
-        gathering.daemon = read_table(DAEMON, document["daemon"], inner), inner
-    if "retransmission" in document:
-        inner = place.inside("retransmission")
-        if gathering.retransmission is not None:
-            raise _defined_twice("table", "retransmission", inner, gathering.retransmission[1])
-        gathering.retransmission = read_table(RETRANSMISSION, document["retransmission"], inner), inner
+    for word, read in _SINGLE.items():
+        if word in document:
+            inner = place.inside(word)
+            before = getattr(gathering, word)
+            if before is not None:
+                raise _defined_twice("table", word, inner, before[1])
+            setattr(gathering, word, (read(document[word], inner), inner))
+
+
+def _read_gateway(value: object, place: Place) -> GatewayConfig | None:
+    """Read the table, or `true`, which is one without keys, or `false`."""
+    if isinstance(value, bool):
+        return GatewayConfig() if value else None
+    return read_table(GATEWAY_TABLE, value, place)
+
+
+_SINGLE: dict[str, Callable[[object, Place], object]] = {
+    "daemon": partial(read_table, DAEMON),
+    "retransmission": partial(read_table, RETRANSMISSION),
+    "gateway": _read_gateway,
+    "client": partial(read_table, CLIENT_TABLE),
+}
+"Tables of which there is one, and how each is read."
 
 
 def _parse(path: Path, including: tuple[Path, ...]) -> Mapping[str, object]:

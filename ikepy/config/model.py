@@ -2,7 +2,7 @@
 
 Rule 1: the words are swanctl.conf's where swanctl.conf has a word.
 Rule 2: each field is followed by one sentence; docs/configuration.md is made from these sentences.
-Not here: pools, users and groups (access.py), reading files (load.py), the names of algorithms (algorithms.py).
+Not here: proofs and secrets (authentication.py), pools, users and groups (access.py), reading files (load.py), the names of algorithms (algorithms.py).
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from ikepy.config.access import GroupConfig, PoolConfig, UserConfig
+from ikepy.config.authentication import AuthKind as AuthKind  # noqa: PLC0414 - part of the model
+from ikepy.config.authentication import ExtendedKeyUsage as ExtendedKeyUsage  # noqa: PLC0414 - part of the model
+from ikepy.config.authentication import LocalAuthConfig as LocalAuthConfig  # noqa: PLC0414 - part of the model
+from ikepy.config.authentication import PasswordConfig as PasswordConfig  # noqa: PLC0414 - part of the model
+from ikepy.config.authentication import PrivateKeyConfig as PrivateKeyConfig  # noqa: PLC0414 - part of the model
+from ikepy.config.authentication import PskConfig as PskConfig  # noqa: PLC0414 - part of the model
+from ikepy.config.authentication import RemoteAuthConfig as RemoteAuthConfig  # noqa: PLC0414 - part of the model
+from ikepy.config.authentication import SendCert as SendCert  # noqa: PLC0414 - part of the model
+from ikepy.config.gateway import GatewayConfig
+from ikepy.config.host import ClientConfig, InterfaceConfig
 from ikepy.config.patterns import AddressPattern as AddressPattern  # noqa: PLC0414 - part of the model
 from ikepy.config.patterns import AddressPatternKind as AddressPatternKind  # noqa: PLC0414 - part of the model
 from ikepy.config.patterns import IdentityPattern as IdentityPattern  # noqa: PLC0414 - part of the model
-from ikepy.crypto.secret import Secret
-from ikepy.ipsec import Mark, Mode
-from ikepy.wire.payloads import Identification
+from ikepy.ipsec import CopyDscp, Handling, Mark, Mode, MssClamp, Offload
+from ikepy.personas.kinds import QuirksChoice as QuirksChoice  # noqa: PLC0414 - part of the model
 from ikepy.wire.sa import Proposal
 from ikepy.wire.ts import TrafficSelector
-
-
-class AuthKind(Enum):
-    """How a side proves its identity."""
-
-    PSK = "psk"
-    PUBKEY = "pubkey"
 
 
 class StartAction(Enum):
@@ -96,54 +98,6 @@ class Fragmentation(Enum):
     NO = "no"
 
 
-class SendCert(Enum):
-    """When our certificate goes into IKE_AUTH."""
-
-    ALWAYS = "always"
-    IF_ASKED = "ifasked"
-    NEVER = "never"
-
-
-class ExtendedKeyUsage(Enum):
-    """Extended key usages a peer's certificate may be asked to have."""
-
-    SERVER_AUTH = "serverAuth"
-    CLIENT_AUTH = "clientAuth"
-    IKE_INTERMEDIATE = "ikeIntermediate"
-
-
-@dataclass(frozen=True, slots=True)
-class LocalAuthConfig:
-    """How we prove who we are: one `local` section."""
-
-    auth: AuthKind
-    "How we prove it: with a pre-shared key, or with a certificate and its private key."
-    id: Identification | None = None
-    "Our identity; without it the certificate's subject, or our address."
-    certs: tuple[Path, ...] = ()
-    "Certificate files, PEM or DER, ours first, intermediates in any order, or whole chains in one file."
-    key: Path | None = None
-    "The private key's file; without it the key under `secrets` that fits the certificate."
-    send_cert: SendCert = SendCert.ALWAYS
-    "When our certificate is sent."
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteAuthConfig:
-    """How the peer must prove who it is: one `remote` section."""
-
-    auth: AuthKind
-    "How the peer must prove it: with a pre-shared key, or with a certificate."
-    id: IdentityPattern = field(default_factory=IdentityPattern)
-    "The identity the peer must have; without it any that its credential proves."
-    cacerts: tuple[Path, ...] = ()
-    "Trust anchors for the peer's certificate."
-    certs: tuple[Path, ...] = ()
-    "The peer's own certificates, trusted as they are (pinned)."
-    eku: tuple[ExtendedKeyUsage, ...] = ()
-    "Extended key usages of which the certificate must have one; empty asks for none."
-
-
 @dataclass(frozen=True, slots=True)
 class ChildConfig:
     """One `children` section: what is protected, and how."""
@@ -185,17 +139,74 @@ class ChildConfig:
     "How many packets may arrive out of order; 0 switches the check off."
     install_routes: bool = True
     "Whether a route with a source address inside local_ts is made where we hold such an address."
+    mtu: int = 0
+    "Octets of the largest packet by the route that install_routes makes; 0 is what the kernel finds out of the path."
+    mss_clamp: MssClamp | None = None
+    (
+        "Whether TCP connections that this host forwards are told to send segments that fit: by what the path carries "
+        "(`true`), or of so many octets; nftables does it."
+    )
+    interface: str | None = None
+    (
+        "Interface that the child's packets go by: one of `interfaces`, or one that is made by others for this if_id; it "
+        "gets routes and virtual addresses."
+    )
+    policies: bool = True
+    "Whether the kernel gets policies for the child; without them others say which packets it protects."
     mark: Mark | None = None
-    "Mark of policies and states."
+    "Mark of policies and states, both ways."
+    mark_in: Mark | None = None
+    "Mark of what is for inbound packets; without it `mark`."
+    mark_out: Mark | None = None
+    "Mark of what is for outbound packets; without it `mark`."
     if_id: int | None = None
-    "Interface ID of policies and states."
-    hw_offload: str | None = None
-    "Interface whose hardware takes the states; without it none does."
+    "Interface ID of policies and states, both ways; of an `interface` of ours its own."
+    if_id_in: int | None = None
+    "Interface ID of what is for inbound packets; without it `if_id`."
+    if_id_out: int | None = None
+    "Interface ID of what is for outbound packets; without it `if_id`."
+    set_mark_in: Mark | None = None
+    "Mark that packets get when they have come out of the tunnel."
+    set_mark_out: Mark | None = None
+    "Mark that packets get when they go into the tunnel: the way to the peer is looked up with it."
+    copy_df: bool = True
+    "Whether the DF bit goes into the outer header of a tunnel."
+    copy_ecn: bool = True
+    "Whether ECN goes between the inner and the outer header of a tunnel."
+    copy_dscp: CopyDscp = CopyDscp.OUT
+    "Whether DSCP goes into the outer header of a tunnel, comes `in` from it, both (`yes`) or neither."
+    tfc_padding: int | None = None
+    "Octets that packets are padded to so that nobody sees how long they are (RFC 4303 §2.7); `mtu` is what the path carries."
+    updown: Path | None = None
+    "Program that is run when the child comes, goes or moves, and is told of it in its environment (docs/operating.md)."
+    hw_offload: Offload | None = None
+    (
+        "What of ESP the network interface does: ciphering where it can (`auto`), ciphering or there is no child "
+        "(`crypto`), all of it or there is no child (`packet`)."
+    )
 
     @property
     def is_shunt(self) -> bool:
         """Whether nothing is negotiated for it: its packets pass in clear or are discarded."""
         return self.mode in {Mode.PASS, Mode.DROP}
+
+    def mark_of(self, *, inbound: bool) -> Mark | None:
+        """The mark of what is for packets of one direction."""
+        return (self.mark_in if inbound else self.mark_out) or self.mark
+
+    def if_id_of(self, *, inbound: bool) -> int | None:
+        """The interface ID of what is for packets of one direction."""
+        return (self.if_id_in if inbound else self.if_id_out) or self.if_id
+
+    def handling_of(self, *, inbound: bool) -> Handling:
+        """What its states do beside protecting."""
+        return Handling(
+            self.copy_df,
+            self.copy_ecn,
+            self.copy_dscp,
+            None if inbound else self.tfc_padding,
+            self.set_mark_in if inbound else self.set_mark_out,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +217,7 @@ class ConnectionConfig:
     local: LocalAuthConfig
     remote: RemoteAuthConfig
     local_addrs: tuple[AddressPattern, ...] = ()
-    "Our addresses; empty means any."
+    "Our addresses, or the interfaces that have them, such as `%eth0`; empty means any."
     remote_addrs: tuple[AddressPattern, ...] = ()
     "The peer's addresses or names; empty means any, and then we only answer."
     local_port: int | None = None
@@ -220,6 +231,14 @@ class ConnectionConfig:
     children: tuple[ChildConfig, ...] = ()
     pools: tuple[str, ...] = ()
     "Pools that clients get addresses from, tried in this order; a group's own go instead."
+    vips: tuple[IPv4Address | IPv6Address, ...] = ()
+    "Addresses we ask the peer for, as its client: `0.0.0.0` and `::` are any it gives us."
+    remote2: RemoteAuthConfig | None = None
+    "How the peer must prove itself once more after `remote` (RFC 4739), such as a certificate first and EAP second."
+    local2: LocalAuthConfig | None = None
+    "How we prove ourselves once more after `local` (RFC 4739)."
+    eap_only: bool = False
+    "Whether EAP alone proves who the gateway is, where the method does that (RFC 5998): no AUTH and no certificate first."
     encap: bool = False
     "Whether UDP encapsulation is forced even without a NAT."
     mobike: bool = False
@@ -263,37 +282,27 @@ class ConnectionConfig:
     "Gateway, an address or a name, that peers are sent to which come to this one."
     redirect_at: RedirectAt = RedirectAt.INIT
     "Whether they are sent there at once (`init`) or when they have proved who they are (`auth`)."
+    quirks: QuirksChoice = QuirksChoice.AUTO
+    "Whose habits are borne with: those of the kind of client that is found out, of none, or of the kind that is named."
+    legacy_windows: bool = False
+    (
+        "Whether a Windows as installed, which offers nothing better than MODP-1024 and SHA-1, is taken as it is: such "
+        "proposals then stand behind those configured."
+    )
     hold_early: bool = False
     (
         "Whether ESP by a new child of ours is held until we can receive by it: for peers such as libreswan that send "
         "by a new SA before its initiator can receive by it."
     )
 
+    @property
+    def interface(self) -> str | None:
+        """The interface that addresses of ours go on: that of the first child with one."""
+        return next((child.interface for child in self.children if child.interface is not None), None)
+
     def child(self, name: str) -> ChildConfig | None:
         """The child of that name, or None."""
         return next((child for child in self.children if child.name == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class PskConfig:
-    """One pre-shared key under `secrets`.
-
-    owners  whose key it is: identities and addresses; empty is everybody's
-    """
-
-    name: str
-    secret: Secret
-    owners: tuple[Identification, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PrivateKeyConfig:
-    """One private key under `secrets`: a file, or PEM text given inline, and what opens it."""
-
-    name: str
-    file: Path | None = None
-    pem: Secret | None = None
-    passphrase: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +349,18 @@ class DaemonConfig:
     "The same of an IPv6 datagram; where these do not arrive 1280 is tried."
     users_file: Path | None = None
     "File of users beside those under `users`; `ikepy user` keeps it, and what it changes counts at once."
+    audit_log: Path | None = None
+    "File that gets a line of JSON for each session of a client that begins, ends or is refused."
+    audit_log_size: int = 0
+    "Octets after which it is turned over, four old ones stay; 0 leaves that to others, SIGHUP opens it anew."
     keep_alive: float = 20.0
     "Seconds without a packet after which a NAT before us is sent one so that it does not forget; 0 never."
+    hook_timeout: float = 10.0
+    "Seconds that an `updown` program may take before it is killed."
+    interfaces_use: tuple[str, ...] = ()
+    "Interfaces whose addresses we use, also those that come later; empty means all."
+    interfaces_ignore: tuple[str, ...] = ()
+    "Interfaces whose addresses we do not use, and do not answer at; asked where interfaces_use says nothing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +375,10 @@ class Config:
     pools: tuple[PoolConfig, ...] = ()
     users: tuple[UserConfig, ...] = ()
     groups: tuple[GroupConfig, ...] = ()
+    passwords: tuple[PasswordConfig, ...] = ()
+    gateway: GatewayConfig | None = None
+    interfaces: tuple[InterfaceConfig, ...] = ()
+    client: ClientConfig = field(default_factory=ClientConfig)
 
     def connection(self, name: str) -> ConnectionConfig | None:
         """The connection of that name, or None."""

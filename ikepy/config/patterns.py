@@ -18,14 +18,15 @@ class AddressPatternKind(Enum):
     ANY = "any"
     NETWORK = "network"
     NAME = "name"
+    INTERFACE = "interface"
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPattern:
-    """An entry of local_addrs or remote_addrs: `%any`, an address, a prefix, a range, or a DNS name.
+    """An entry of local_addrs or remote_addrs: `%any`, an address, a prefix, a range, a DNS name, or an interface of ours.
 
-    first, last  the inclusive range of addresses (one address: both the same); None for ANY and NAME
-    name         the DNS name; None otherwise
+    first, last  the inclusive range of addresses (one address: both the same); None otherwise
+    name         the DNS name, or the interface's; None otherwise
     """
 
     kind: AddressPatternKind
@@ -34,7 +35,7 @@ class AddressPattern:
     name: str | None = None
 
     def matches(self, address: IPv4Address | IPv6Address) -> bool:
-        """Whether the address fits; a NAME never does before it is resolved."""
+        """Whether the address fits; a NAME or INTERFACE never does before its addresses are known."""
         if self.kind is AddressPatternKind.ANY:
             return True
         if self.first is None or self.last is None or self.first.version != address.version:
@@ -48,7 +49,7 @@ class AddressPattern:
 
     @property
     def size(self) -> int:
-        """How many addresses fit; the fewer, the more specific. ANY and NAME count as 2**128 and 1."""
+        """How many addresses fit; the fewer, the more specific. ANY counts as 2**128, names as 1."""
         if self.kind is AddressPatternKind.ANY:
             return 1 << 128
         if self.first is None or self.last is None:

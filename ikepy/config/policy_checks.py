@@ -43,7 +43,7 @@ def _policies(connection: ConnectionConfig, child: ChildConfig) -> Iterator[tupl
     remote = child.remote_ts or _of_addresses(connection.remote_addrs)
     # Each once: a selector that is there twice is no policy more.
     for pair in dict.fromkeys(product(local, remote)):
-        yield (*pair, child.mark, child.if_id)
+        yield (*pair, child.mark_of(inbound=False), child.if_id_of(inbound=False))
 
 
 def _of_addresses(patterns: tuple[AddressPattern, ...]) -> tuple[Side, ...]:

@@ -132,6 +132,7 @@ def _build_section(section: Section[object]) -> str:
     first_line = section.opening or (inspect.getdoc(section.model) or "").split("\n", 1)[0]
     rows = "".join(_row(key, sentence_of(section, key), _default_of(section, key)) for key in section.keys)
     inner = [f"`[{other.path}]`" for _, other in section.tables]
+    inner += [f"`[connections.NAME.{word}]` (where wanted, as `{word[:-1]}`)" for word, _ in section.optional]
     inner += [f"`[{other.path}]` (any number)" for _, other in section.named]
     tail = f"Inside it: {', '.join(inner)}.\n\n" if inner else ""
     return f"## `[{section.path}]`\n\n{first_line}\n\n{_table_head()}{rows}\n{tail}"

@@ -2,7 +2,7 @@
 
 Rule 1: a key is named like the field of the model it fills; what it means is said once, in model.py.
 Rule 2: a key that is not in its table is an error.
-Not here: pools, users and groups (access_schema.py), what a table is made of (sections.py), what a kind of value takes
+Not here: pools, users and groups (access_schema.py), this host (host_schema.py), what a table is made of (sections.py), what a kind of value takes
 (values.py), files and includes (load.py), what fits together (checks.py).
 """
 
@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from ikepy.config.access_schema import GROUP, POOL, USER
 from ikepy.config.algorithms import default_proposals
+from ikepy.config.auth_sections import LOCAL, REMOTE
+from ikepy.config.host_schema import CLIENT_TABLE, GATEWAY_TABLE, INTERFACE_TABLE
+from ikepy.config.host_values import HW_OFFLOAD, INTERFACE, TFC_PADDING
+from ikepy.config.legacy import make_connection
 from ikepy.config.model import (
-    AuthKind,
     ChildConfig,
     Childless,
     CloseAction,
     ConnectionConfig,
     DaemonConfig,
     DpdAction,
-    ExtendedKeyUsage,
     FollowRedirects,
     Fragmentation,
-    LocalAuthConfig,
     PskConfig,
+    QuirksChoice,
     RedirectAt,
-    RemoteAuthConfig,
     RetransmissionConfig,
-    SendCert,
     StartAction,
     Unique,
 )
@@ -36,17 +36,19 @@ from ikepy.config.values import (
     ADDRESS_PATTERNS,
     ADDRESSES,
     ESP_PROPOSALS,
-    FILE,
     FLAG,
     GATEWAY,
-    IDENTITY,
     IDENTITY_PATTERN,
     IKE_PROPOSALS,
     MARK,
+    MOST_MTU,
     MOST_OCTETS,
+    MSS_CLAMP,
     NEW_FILE,
+    OWN_ADDRESS_PATTERNS,
     PORT,
     PRIVATE_FILE,
+    PROGRAM,
     SELECTORS,
     TEXT,
     factor,
@@ -66,42 +68,12 @@ from ikepy.config.written import (
     default_ike_rekey_time,
     default_local_ts,
 )
-from ikepy.ipsec import Mode
+from ikepy.ipsec import CopyDscp, Mode
 from ikepy.wire.registry import ProtocolId
 
 REQID_SPAN = 65536
 "Request IDs from reqid_base on are ours."
 
-
-LOCAL = Section(
-    "connections.NAME.local",
-    LocalAuthConfig,
-    LocalAuthConfig,
-    (
-        Key("auth", one_of(AuthKind, later=("eap", "xauth")), required=True),
-        Key("id", IDENTITY),
-        Key("certs", list_of(FILE)),
-        Key("key", PRIVATE_FILE),
-        Key("send_cert", one_of(SendCert)),
-    ),
-    later=frozenset({"round", "pubkeys", "eap_id", "aaa_id", "xauth_id", "cert", "cert_policy"}),
-)
-
-REMOTE = Section(
-    "connections.NAME.remote",
-    RemoteAuthConfig,
-    RemoteAuthConfig,
-    (
-        Key("auth", one_of(AuthKind, later=("eap", "xauth")), required=True),
-        Key("id", IDENTITY_PATTERN, default_text="`%any`"),
-        Key("cacerts", list_of(FILE)),
-        Key("certs", list_of(FILE)),
-        Key("eku", list_of(one_of(ExtendedKeyUsage))),
-    ),
-    later=frozenset(
-        {"round", "pubkeys", "eap_id", "groups", "cert_policy", "revocation", "ca_id", "cert", "cacert", "xauth_id"}
-    ),
-)
 
 CHILD = Section(
     "connections.NAME.children.CHILD",
@@ -136,25 +108,38 @@ CHILD = Section(
         Key("rand_packets", number(0, MOST_OCTETS, "number"), default_text="life_packets - rekey_packets"),
         Key("replay_window", number(0, 4096, "packets: 0, or 32 to 4096")),
         Key("install_routes", FLAG),
+        Key("mtu", number(0, MOST_MTU, "octets: 0, or 576 to 65535")),
+        Key("mss_clamp", MSS_CLAMP, default_text="`false`"),
+        Key("interface", INTERFACE),
+        Key("policies", FLAG),
         Key("mark", MARK),
+        Key("mark_in", MARK, default_text="mark"),
+        Key("mark_out", MARK, default_text="mark"),
         Key("if_id", number(1, 0xFFFFFFFF)),
-        Key("hw_offload", TEXT),
+        Key("if_id_in", number(1, 0xFFFFFFFF), default_text="if_id"),
+        Key("if_id_out", number(1, 0xFFFFFFFF), default_text="if_id"),
+        Key("set_mark_in", MARK),
+        Key("set_mark_out", MARK),
+        Key("copy_df", FLAG),
+        Key("copy_ecn", FLAG),
+        Key("copy_dscp", one_of(CopyDscp)),
+        Key("tfc_padding", TFC_PADDING, default_text="none"),
+        Key("hw_offload", HW_OFFLOAD, default_text="`no`"),
+        Key("updown", PROGRAM),
     ),
     check=check_child,
     later=frozenset(
-        {"ah_proposals", "sha256_96", "reqid", "updown", "hostaccess", "policies", "policies_fwd_out"}
-        | {"ipcomp", "inactivity", "priority", "interface", "mark_in", "mark_out"}
-        | {"mark_in_sa", "set_mark_in", "set_mark_out", "if_id_in", "if_id_out", "label", "label_mode", "tfc_padding"}
-        | {"copy_df", "copy_ecn", "copy_dscp", "per_cpu_sas"}
+        {"ah_proposals", "sha256_96", "reqid", "hostaccess", "policies_fwd_out"}
+        | {"ipcomp", "inactivity", "priority", "mark_in_sa", "label", "label_mode", "per_cpu_sas"}
     ),
 )
 
 CONNECTION = Section(
     "connections.NAME",
-    ConnectionConfig,
+    make_connection,
     ConnectionConfig,
     (
-        Key("local_addrs", ADDRESS_PATTERNS, default_text="`%any`"),
+        Key("local_addrs", OWN_ADDRESS_PATTERNS, default_text="`%any`"),
         Key("remote_addrs", ADDRESS_PATTERNS, default_text="`%any`"),
         Key("local_port", PORT),
         Key("remote_port", PORT),
@@ -166,6 +151,8 @@ CONNECTION = Section(
             default_text="`default`, see Algorithms",
         ),
         Key("pools", list_of(TEXT, "list: name of a pool")),
+        Key("vips", ADDRESSES),
+        Key("eap_only", FLAG),
         Key("encap", FLAG),
         Key("mobike", FLAG, fallback=lambda _written: True, default_text="`true`"),
         Key("nat_detection", FLAG),
@@ -183,12 +170,15 @@ CONNECTION = Section(
         Key("follow_redirects", one_of(FollowRedirects)),
         Key("redirect_to", GATEWAY),
         Key("redirect_at", one_of(RedirectAt)),
+        Key("quirks", one_of(QuirksChoice)),
+        Key("legacy_windows", FLAG),
         Key("hold_early", FLAG),
     ),
     tables=(("local", LOCAL), ("remote", REMOTE)),
+    optional=(("local2", LOCAL), ("remote2", REMOTE)),
     named=(("children", CHILD),),
     later=frozenset(
-        {"version", "vips", "aggressive", "pull", "dscp", "dpd_timeout"}
+        {"version", "aggressive", "pull", "dscp", "dpd_timeout"}
         | {"send_cert", "ppk_id", "ppk_required", "if_id_in", "if_id_out", "ocsp"}
         | {"mediation", "mediated_by", "mediation_peer", "cacert", "mark_in", "mark_out"}
     ),
@@ -209,10 +199,12 @@ SECRET_TABLE = Section(
         Key("secret", SECRET, sentence="A pre-shared key.", is_secret=True),
         Key("file", SECRET_FILE, sentence="File that holds a pre-shared key and nothing else."),
         Key("key", PRIVATE_FILE, sentence="File that holds a private key, PEM or DER."),
+        Key("password", PASSPHRASE, sentence="Our password for EAP; `id` names whose, as in eap_id.", is_secret=True),
+        Key("password_file", SECRET_FILE, sentence="File that holds such a password and nothing else."),
         Key("pem", PEM, sentence="A private key itself.", is_secret=True),
         Key("passphrase", PASSPHRASE, sentence="What opens the private key, where it is encrypted.", is_secret=True),
     ),
-    opening="One pre-shared key (`secret` or `file`), or one private key (`key` or `pem`).",
+    opening="One pre-shared key (`secret` or `file`), one private key (`key` or `pem`), or one password of ours for EAP.",
 )
 
 DAEMON = Section(
@@ -221,6 +213,8 @@ DAEMON = Section(
     DaemonConfig,
     (
         Key("listen", ADDRESSES, default_text="all"),
+        Key("interfaces_use", list_of(TEXT, "list: interface, `*` and `?` as in a shell"), default_text="all"),
+        Key("interfaces_ignore", list_of(TEXT, "list: interface, `*` and `?` as in a shell"), default_text="none"),
         Key("port", PORT),
         Key("port_nat_t", PORT),
         Key("log_level", word_of("error", "warning", "info", "debug")),
@@ -234,6 +228,9 @@ DAEMON = Section(
         Key("fragment_size", number(256, 65535)),
         Key("fragment_size6", number(576, 65535)),
         Key("users_file", NEW_FILE),
+        Key("audit_log", NEW_FILE),
+        Key("audit_log_size", octet_count()),
+        Key("hook_timeout", span(1, 600)),
     ),
 )
 
@@ -258,10 +255,13 @@ INCLUDE = Key(
 
 SECTIONS: tuple[Section[object], ...] = (
     *(CONNECTION, LOCAL, REMOTE, CHILD, POOL),
-    *(SECRET_TABLE, USER, GROUP, DAEMON, RETRANSMISSION),
+    *(SECRET_TABLE, USER, GROUP, INTERFACE_TABLE, GATEWAY_TABLE, CLIENT_TABLE, DAEMON, RETRANSMISSION),
 )
 "All tables, in the order of the documentation."
 
-TOP_WORDS = ("include", "connections", "pools", "secrets", "users", "groups", "daemon", "retransmission")
+TOP_WORDS = (
+    *("include", "connections", "pools", "secrets", "users", "groups"),
+    *("interfaces", "gateway", "client", "daemon", "retransmission"),
+)
 "What may stand outside tables, and how their headers begin."
 TOP_LATER = frozenset({"authorities"})

@@ -42,6 +42,7 @@ class Section(Generic[M_co]):
     make    makes the model's value of the keys, and of `name` where the table is one of many
     model   the dataclass whose fields the keys are
     tables  tables inside it that must be there once
+    optional  tables inside it that may be there once
     named   tables inside it of which there may be many, each with a name
     later   words of swanctl.conf that are not supported yet
     opening what the table is, where the model's docstring does not say it
@@ -54,6 +55,7 @@ class Section(Generic[M_co]):
     keys: tuple[Key, ...]
     tables: tuple[tuple[str, Section[object]], ...] = ()
     named: tuple[tuple[str, Section[object]], ...] = ()
+    optional: tuple[tuple[str, Section[object]], ...] = ()
     later: frozenset[str] = frozenset()
     opening: str = ""
     check: Callable[[Written], None] = lambda _written: None
@@ -61,4 +63,6 @@ class Section(Generic[M_co]):
     @property
     def words(self) -> tuple[str, ...]:
         """All that may stand in the table."""
-        return tuple(key.name for key in self.keys) + tuple(word for word, _ in (*self.tables, *self.named))
+        return tuple(key.name for key in self.keys) + tuple(
+            word for word, _ in (*self.tables, *self.optional, *self.named)
+        )

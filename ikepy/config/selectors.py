@@ -41,6 +41,7 @@ _ICMP = frozenset({1, 58})
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,254}}$){_LABEL}(\.{_LABEL})*\.?")
+_INTERFACE = re.compile(r"%[^\s/%:]{1,15}")
 _TAIL = re.compile(r"(?P<addresses>[^\[\]]+)\[(?P<protocol>[^\[\]/]*)(/(?P<port>[^\[\]/]*))?\]")
 
 
@@ -52,14 +53,18 @@ def parse_address(text: str) -> IpAddress:
         raise Unfit(f"'{text}' is no IP address", "write one such as 192.0.2.1 or 2001:db8::1") from None
 
 
-def parse_address_pattern(text: str) -> AddressPattern:
+def parse_address_pattern(text: str, *, ours: bool = False) -> AddressPattern:
     """Parse an entry of local_addrs or remote_addrs: `%any`, an address, a prefix, a range or a DNS name.
+
+    ours   whether `%eth0` is allowed, an interface of ours
 
     Raises Unfit.
     """
     text = text.strip()
     if text == "%any":
         return AddressPattern(AddressPatternKind.ANY)
+    if ours and _INTERFACE.fullmatch(text):
+        return AddressPattern(AddressPatternKind.INTERFACE, name=text[1:])
     if text.startswith("%"):
         raise Unfit(f"'{text}' is not an address", "did you mean %any?")
     if _looks_numeric(text):
@@ -119,6 +124,9 @@ def _looks_numeric(text: str) -> bool:
 
 def _parse_range(text: str) -> tuple[IpAddress, IpAddress]:
     text = text.strip()
+    if "%" in text:  # link-local: interfaces have names with everything in them
+        address = parse_address(text)
+        return address, address
     if "/" in text:
         return _parse_prefix(text)
     start, dash, end = text.partition("-")

@@ -12,7 +12,8 @@ from base64 import b64decode
 from pathlib import Path
 
 from ikepy.config.errors import Unfit
-from ikepy.config.model import IdentityPattern, PrivateKeyConfig, PskConfig
+from ikepy.config.identities import format_identity
+from ikepy.config.model import IdentityPattern, PasswordConfig, PrivateKeyConfig, PskConfig
 from ikepy.config.values import Kind, private_file
 from ikepy.crypto.secret import Secret
 from ikepy.wire.payloads import Identification
@@ -63,21 +64,36 @@ def make_secret(
     key: Path | None = None,
     pem: Secret | None = None,
     passphrase: Secret | None = None,
-) -> PskConfig | PrivateKeyConfig:
-    """Make the pre-shared key or the private key that one table under `secrets` holds; raises Unfit."""
+    password: Secret | None = None,
+    password_file: Path | None = None,
+) -> PskConfig | PrivateKeyConfig | PasswordConfig:
+    """Make the pre-shared key, private key or password that one table under `secrets` holds; raises Unfit."""
     sources = {"secret": secret, "file": file, "key": key, "pem": pem}
+    sources |= {"password": password, "password_file": password_file}
     given = [word for word, value in sources.items() if value is not None]
     if len(given) != 1:
         problem = f"{' and '.join(given)} stand together" if given else "the table holds no secret"
-        raise Unfit(problem, "write one of secret, file (a pre-shared key), key or pem (a private key)")
+        raise Unfit(
+            problem, "write one of secret, file (a pre-shared key), key, pem (a private key), password or password_file"
+        )
     if key is not None or pem is not None:
         if ids or id is not None:
             raise Unfit(f"id beside {given[0]}: a private key belongs to its certificate", "leave out id and ids")
         return PrivateKeyConfig(name, key, pem, passphrase)
     if passphrase is not None:
         raise Unfit(f"passphrase beside {given[0]}", "leave it out: a passphrase opens a private key")
+    if password is not None or password_file is not None:
+        names = tuple(_name_of(pattern) for pattern in (ids if id is None else (id, *ids)))
+        return PasswordConfig(name, password or read_secret_file(password_file or Path()), names)
     value = secret if secret is not None else read_secret_file(file) if file is not None else Secret(b"")
     return PskConfig(name, value, _owners(ids if id is None else (id, *ids)))
+
+
+def _name_of(pattern: IdentityPattern) -> str:
+    """The name in EAP that a secret's owner is."""
+    if pattern.wildcard or pattern.identification is None:
+        raise Unfit("a password's owner cannot be a wildcard", "name it as eap_id does, or leave out id for any")
+    return format_identity(pattern.identification)
 
 
 def _owners(patterns: tuple[IdentityPattern, ...]) -> tuple[Identification, ...]:

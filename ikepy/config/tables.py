@@ -59,6 +59,9 @@ def read_table(section: Section[M], value: object, place: Place, name: str | Non
         if word not in table:
             raise place.error("missing", f'add {word} = {{ auth = "psk" }} or {{ auth = "pubkey" }}', word)
         fields[word] = read_table(inner, table[word], place.inside(word))
+    for word, inner in section.optional:
+        if word in table:
+            fields[word] = read_table(inner, table[word], place.inside(word))
     for word, inner in section.named:
         fields[word] = read_named(inner, table.get(word, {}), place.inside(word))
     try:
@@ -111,7 +114,7 @@ def _unknown_word(section: Section[M], word: str, place: Place) -> ConfigError:
     if any(inner == "local" for inner, _ in section.tables) and _ROUND.fullmatch(word) and word not in section.words:
         base = "local" if word.startswith("local") else "remote"
         if not word.startswith(("local_", "remote_")):
-            return place.error("more than one round of authentication is not supported yet", f"write {base}", word)
+            return place.error("there are two rounds of authentication at most", f"write {base} and {base}2", word)
     remedy = did_you_mean(word, section.words)
     if word in TOP_WORDS:
         return place.error("unknown key", f"write {word} at the top of the file, before the first [table]", word)

@@ -7,6 +7,7 @@ Not here: which key takes which kind (schema.py).
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,7 @@ from ikepy.config.errors import Unfit, did_you_mean
 from ikepy.config.identities import parse_identity, parse_identity_pattern
 from ikepy.config.model import AddressPattern, IdentityPattern
 from ikepy.config.selectors import parse_address, parse_address_pattern, parse_selectors
-from ikepy.ipsec import IpAddress, Mark
+from ikepy.ipsec import IpAddress, Mark, MssClamp
 from ikepy.wire.payloads import Identification
 from ikepy.wire.redirect import parse_gateway
 from ikepy.wire.registry import ProtocolId
@@ -37,6 +38,9 @@ _MULTIPLES = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _OCTETS = re.compile(r"(\d{1,19})\s*([kmgt]?)")
 MOST_OCTETS = (1 << 63) - 1
 "More than any kernel counts."
+MOST_MTU = 65535
+LEAST_SEGMENT = 536
+"What any TCP takes, asked or not (RFC 9293 §3.7.1)."
 _MARK = re.compile(r"(0x[0-9a-f]{1,8}|0|[1-9]\d{0,9})(?:/(0x[0-9a-f]{1,8}|0|[1-9]\d{0,9}))?")
 
 
@@ -210,6 +214,13 @@ def existing_file(text: str, base: Path) -> Path:
     return path
 
 
+def _read_place(value: object, base: Path) -> Path:
+    """A file that can be read, or a directory."""
+    text = _read_text(value, base)
+    path = _path(text, base)
+    return path if path.is_dir() else existing_file(text, base)
+
+
 def private_file(text: str, base: Path) -> Path:
     """The same for a file that holds a secret: only its owner may read it."""
     path = existing_file(text, base)
@@ -242,6 +253,16 @@ def _read_private_file(value: object, base: Path) -> Path:
     return private_file(_read_text(value, base), base)
 
 
+def _read_program(value: object, base: Path) -> Path:
+    path = existing_file(_read_text(value, base), base).absolute()
+    found = path.stat()
+    if not found.st_mode & 0o111:
+        raise Unfit(f"{path} cannot be executed", f"chmod 755 {path}")
+    if found.st_mode & 0o022 or found.st_uid not in {0, os.geteuid()}:
+        raise Unfit(f"others than root may change {path}, which root runs", f"chown root {path}; chmod 755 {path}")
+    return path
+
+
 def _read_new_file(value: object, base: Path) -> Path:
     path = _path(_read_text(value, base), base)
     if not path.parent.is_dir():
@@ -261,8 +282,18 @@ def _read_mark(value: object, _base: Path) -> Mark:
     return Mark(*numbers)
 
 
+def _read_mss_clamp(value: object, base: Path) -> MssClamp | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return MssClamp(number(LEAST_SEGMENT, MOST_MTU - 40).read(value, base))
+    return MssClamp() if _read_flag(value, base) else None
+
+
 def _parse_patterns(texts: tuple[str, ...]) -> tuple[AddressPattern, ...]:
     return tuple(parse_address_pattern(text) for text in texts)
+
+
+def _parse_own_patterns(texts: tuple[str, ...]) -> tuple[AddressPattern, ...]:
+    return tuple(parse_address_pattern(text, ours=True) for text in texts)
 
 
 def _parse_addresses(texts: tuple[str, ...]) -> tuple[IpAddress, ...]:
@@ -287,16 +318,22 @@ def _parse_gateway(text: str) -> str:
 TEXT = Kind("text", _read_text)
 FLAG = Kind("`true` or `false`", _read_flag)
 FILE = Kind("file", _read_file)
+PLACE = Kind("file or directory", _read_place)
 PRIVATE_FILE = Kind("file, readable by its owner only", _read_private_file)
+PROGRAM = Kind("program: a file that can be executed, and that only its owner may change", _read_program)
 NEW_FILE = Kind("file, made when missing", _read_new_file)
 PORT = number(1, 65535, "UDP port")
 MARK: Kind[Mark] = Kind("mark, or `mark/mask`", _read_mark)
+MSS_CLAMP: Kind[MssClamp | None] = Kind("`true`, `false`, or octets: 536 to 65495", _read_mss_clamp)
 IDENTITY: Kind[Identification] = parsed("identity", parse_identity)
 IDENTITY_PATTERN: Kind[IdentityPattern] = parsed("identity, wildcard or `%any`", parse_identity_pattern)
 GATEWAY: Kind[str] = parsed("address or host name", _parse_gateway)
 ADDRESSES: Kind[tuple[IpAddress, ...]] = comma_list_of(_parse_addresses, "IP address")
 ADDRESS_PATTERNS: Kind[tuple[AddressPattern, ...]] = comma_list_of(
     _parse_patterns, "address, prefix, range, DNS name or `%any`"
+)
+OWN_ADDRESS_PATTERNS: Kind[tuple[AddressPattern, ...]] = comma_list_of(
+    _parse_own_patterns, "address, prefix, range, `%eth0` (an interface) or `%any`"
 )
 SELECTORS: Kind[tuple[TrafficSelector, ...]] = comma_list_of(
     parse_selectors, "prefix or range, `[protocol/port]` behind it where wanted; or `dynamic`"

@@ -193,6 +193,12 @@ async def uninstall(call: Call) -> Section:
     return _outcome(await call.daemon.uninstall(text(call.request, "ike"), child))
 
 
+async def ikepy_reload(call: Call) -> Section:
+    """Read keys, certificates, CAs and users again; no SA is touched."""
+    reason = await call.daemon.reload()
+    return {"success": "no", "errmsg": reason} if reason else {"success": "yes"}
+
+
 async def ikepy_status(call: Call) -> Section:
     """Stream what `ikepy status` shows of IKE SAs, traps and shunts; the answer names the connections without an IKE SA."""
     sas = call.daemon.snapshot()
@@ -202,6 +208,7 @@ async def ikepy_status(call: Call) -> Section:
     for policy in call.daemon.policies():
         await call.stream("ikepy-policy", policy_section(policy))
     up = {sa.connection for sa in sas}
+    gateway, client, certificates = call.daemon.gateway(), call.daemon.client(), call.daemon.certificates()
     return {
         "pid": str(call.daemon.pid),
         "version": call.daemon.version,
@@ -210,6 +217,9 @@ async def ikepy_status(call: Call) -> Section:
             each.name for each in call.daemon.config.connections if each.name not in up and not _only_shunts(each)
         ],
         "drops": _drops(call.daemon),
+        **({"gateway": dict(gateway)} if gateway else {}),
+        **({"client": dict(client)} if client else {}),
+        **({"certificates": dict(certificates)} if certificates else {}),
     }
 
 
@@ -239,6 +249,7 @@ COMMANDS: dict[str, Command] = {
     "install": install,
     "uninstall": uninstall,
     "ikepy-status": ikepy_status,
+    "ikepy-reload": ikepy_reload,
 }
 """By VICI's names; ikepy's own are `ikepy-*`."""
 

@@ -75,7 +75,7 @@ def _action(child: ChildConfig, cause: Cause) -> str:
 
 
 def _auth(kind: AuthKind, identity: str, **files: tuple[Path, ...]) -> Section:
-    words = {AuthKind.PSK: "pre-shared key", AuthKind.PUBKEY: "public key"}
+    words = {AuthKind.PSK: "pre-shared key", AuthKind.PUBKEY: "public key", AuthKind.EAP: "EAP"}
     named: Section = {name: [str(path) for path in paths] for name, paths in files.items() if paths}
     return {"class": words[kind], "id": identity} | named
 
@@ -87,6 +87,8 @@ def _addresses(patterns: tuple[AddressPattern, ...]) -> list[str]:
 def _address(pattern: AddressPattern) -> str:
     if pattern.kind is AddressPatternKind.ANY:
         return "%any"
+    if pattern.kind is AddressPatternKind.INTERFACE:
+        return f"%{pattern.name}"
     if pattern.kind is AddressPatternKind.NAME:
         return pattern.name or ""
     return str(pattern.first) if pattern.single is not None else f"{pattern.first}-{pattern.last}"

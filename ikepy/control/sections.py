@@ -14,13 +14,17 @@ from ikepy.config.identities import format_identity
 from ikepy.control.codec import Section
 from ikepy.control.words import algorithms
 from ikepy.ike.actions import Path
-from ikepy.ike.events import ChildSnapshot, IkeSnapshot
+from ikepy.ike.events import ChildSnapshot, HookFailed, IkeSnapshot
 from ikepy.ipsec import SaCounters, SaSpec
 from ikepy.wire.payloads import Identification
 
 Counted = tuple[SaCounters | None, SaCounters | None]
 """What the kernel counted of a child's states: in, out."""
 Item = TypeVar("Item")
+
+
+MOST_SHOWN = 1024
+"""Characters of an identity: a value has room for 65535 octets, and a peer's identity for as many."""
 
 
 def ike_section(
@@ -47,6 +51,9 @@ def _ike(ike: IkeSnapshot, now: float) -> Section:
         "remote-port": str(ike.path.remote.port),
         "remote-id": identity_words(ike.remote_id),
     }
+    session = ike.session
+    if session is not None and session.user is not None:
+        section["remote-eap-id"] = session.user
     if ike.initiator:
         section["initiator"] = "yes"
     section |= {"initiator-spi": ike.spi_i.hex(), "responder-spi": ike.spi_r.hex()}
@@ -57,6 +64,9 @@ def _ike(ike: IkeSnapshot, now: float) -> Section:
     if ike.established_at is not None:
         section["established"] = str(int(now - ike.established_at))
     section |= to_go(now, {"rekey-time": ike.rekey_at, "reauth-time": ike.reauth_at})
+    if session is not None:
+        vips = {"local-vips": session.given, "remote-vips": session.lent}
+        section |= {name: [str(address) for address in addresses] for name, addresses in vips.items() if addresses}
     if ike.queued:
         section["tasks-queued"] = [_task(words) for words in ike.queued]
     if ike.waiting_for is not None:
@@ -96,6 +106,17 @@ def ike_event(ike: IkeSnapshot, now: float, *, up: bool) -> Section:
 def child_event(ike: IkeSnapshot, child: ChildSnapshot, now: float, wall: float, *, up: bool) -> Section:
     """A `child-updown` event: the IKE SA with that child alone."""
     return _up(up) | {ike.connection: ike_section(ike, (child,), now, {}, wall)}
+
+
+def alert_event(fault: HookFailed) -> Section:
+    """An `alert` event: what went wrong beside IKE."""
+    return {
+        "type": "updown-failed",
+        "ike": fault.connection,
+        "ike-uniqueid": str(fault.ike_unique_id),
+        "child": fault.child,
+        "message": fault.reason,
+    }
 
 
 def ike_rekey_event(old: IkeSnapshot, new: IkeSnapshot, now: float) -> Section:
@@ -157,8 +178,9 @@ def _kernel_words(inbound: SaSpec, outbound: SaSpec) -> Section:
 
 
 def identity_words(identity: Identification | None) -> str:
-    """An identity as a configuration writes it; `%any` where none is known."""
-    return format_identity(identity) if identity is not None else "%any"
+    """An identity as a configuration writes it, cut after MOST_SHOWN characters; `%any` where none is known."""
+    words = format_identity(identity) if identity is not None else "%any"
+    return words if len(words) <= MOST_SHOWN else f"{words[:MOST_SHOWN]}..."
 
 
 def _task(words: str) -> str:

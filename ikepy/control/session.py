@@ -21,9 +21,26 @@ from ikepy.control.commands import COMMANDS, Call, Command, count
 from ikepy.control.losses import Losses
 from ikepy.control.progress import Progress, log_section
 from ikepy.control.requests import BadRequest
-from ikepy.control.sections import child_event, child_rekey_event, ike_event, ike_rekey_event, ike_update_event
+from ikepy.control.sections import (
+    alert_event,
+    child_event,
+    child_rekey_event,
+    ike_event,
+    ike_rekey_event,
+    ike_update_event,
+)
 from ikepy.daemon.api import DaemonApi, LogLine, Subscription
-from ikepy.ike.events import ChildSaDown, ChildSaRekeyed, ChildSaUp, Event, IkeSaDown, IkeSaMoved, IkeSaRekeyed, IkeSaUp
+from ikepy.ike.events import (
+    ChildSaDown,
+    ChildSaRekeyed,
+    ChildSaUp,
+    Event,
+    HookFailed,
+    IkeSaDown,
+    IkeSaMoved,
+    IkeSaRekeyed,
+    IkeSaUp,
+)
 
 _log = logging.getLogger("ikepy.control")
 
@@ -31,7 +48,7 @@ SLOWEST_SECONDS = 10.0
 "How long a client may take to read one packet."
 MOST_WAITING = 16
 "Requests of one client that may wait while one is being answered."
-_OF_CHANGES = frozenset({"ike-updown", "child-updown", "ike-rekey", "ike-update", "child-rekey"})
+_OF_CHANGES = frozenset({"ike-updown", "child-updown", "ike-rekey", "ike-update", "child-rekey", "alert"})
 _OF_COMMANDS = frozenset({"control-log", "list-sa", "list-conn", "list-policy", "ikepy-sa", "ikepy-policy"})
 EVENTS = frozenset({"log"}) | _OF_CHANGES | _OF_COMMANDS
 """What a client may register for."""
@@ -159,6 +176,8 @@ class Session:
             case ChildSaRekeyed(ike, child, heir) if "child-rekey" in self._registered:
                 counted = await count(self._daemon, (child, heir))
                 await self._stream_event("child-rekey", child_rekey_event(ike, child, heir, now, counted, wall))
+            case HookFailed():
+                await self._stream_event("alert", alert_event(event))
             case _:
                 pass  # a failed attempt is told by the command that wanted it
 

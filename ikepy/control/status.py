@@ -8,7 +8,7 @@ from __future__ import annotations
 from ikepy.config.algorithms import proposal_words
 from ikepy.control.codec import Section
 from ikepy.control.sections import Counted, identity_words, to_go
-from ikepy.ike.events import ChildSnapshot, IkeSnapshot
+from ikepy.ike.events import ChildSnapshot, IkeSnapshot, Session
 
 _GOING = frozenset({"REKEYED", "DELETING"})
 _STAYING = frozenset({"INSTALLED", "REKEYING"})
@@ -35,6 +35,8 @@ def status_section(ike: IkeSnapshot, now: float, counted: dict[int, Counted]) ->
     if ike.next_event is not None:
         section["next-event"] = ike.next_event[0]
         section["next-event-in"] = str(max(0, int(ike.next_event[1] - now)))
+    if ike.session is not None:
+        section |= _session(ike.session)
     section |= to_go(now, {"rekey-in": ike.rekey_at, "reauth-in": ike.reauth_at})
     section["children"] = {
         f"{child.name}-{child.unique_id}": _child(child, now, counted.get(child.unique_id, (None, None)))
@@ -42,6 +44,21 @@ def status_section(ike: IkeSnapshot, now: float, counted: dict[int, Counted]) ->
         for child in ike.children
     }
     return section
+
+
+def _session(session: Session) -> Section:
+    """Who the peer is, and what it has; keys of what there is none of are left out."""
+    words: dict[str, str | None] = {"method": session.method, "user": session.user, "client": session.client}
+    lists = {
+        "groups": session.groups,
+        "quirks": session.quirks,
+        "lent": session.lent,
+        "given": session.given,
+        "dns": session.dns,
+        "domains": session.domains,
+    }
+    section: Section = {name: word for name, word in words.items() if word}
+    return section | {name: [str(each) for each in items] for name, items in lists.items() if items}
 
 
 def is_replaced(child: ChildSnapshot, ike: IkeSnapshot) -> bool:

@@ -38,8 +38,12 @@ _ECDSA_METHODS: dict[AuthMethod, tuple[str, HashAlgorithm]] = {
 _RSA_WITH_SHA1 = Scheme(SignatureKind.RSA_PKCS1, HashAlgorithm.SHA1, AuthMethod.RSA_SIGNATURE)
 
 
-def choose_signature_scheme(key: PrivateKey | PublicKey, peer_hashes: frozenset[HashAlgorithm]) -> Scheme:
+def choose_signature_scheme(
+    key: PrivateKey | PublicKey, peer_hashes: frozenset[HashAlgorithm], *, pkcs1: bool = False
+) -> Scheme:
     """Choose how to sign with a key for a peer (RFC 7427 §4); peer_hashes empty means: not by RFC 7427.
+
+    pkcs1   whether an RSA signature is to be PKCS#1 v1.5 and not PSS
 
     Raises NoSuchAlgorithm where the key cannot sign anything the peer verifies.
     """
@@ -47,7 +51,8 @@ def choose_signature_scheme(key: PrivateKey | PublicKey, peer_hashes: frozenset[
         case rsa.RSAPrivateKey() | rsa.RSAPublicKey():
             if not peer_hashes:
                 return _RSA_WITH_SHA1
-            return scheme_of(SignatureKind.RSA_PSS, _choose_hash(peer_hashes, HashAlgorithm.SHA2_256))
+            kind = SignatureKind.RSA_PKCS1 if pkcs1 else SignatureKind.RSA_PSS
+            return scheme_of(kind, _choose_hash(peer_hashes, HashAlgorithm.SHA2_256))
         case ec.EllipticCurvePrivateKey() | ec.EllipticCurvePublicKey():
             if not peer_hashes:
                 return _older_ecdsa(key.curve.name)

@@ -169,6 +169,18 @@ class DaemonApi(Protocol):
     def drops(self) -> Mapping[str, int]:
         """Datagrams that came to nothing, by the words of their DropReason."""
 
+    def gateway(self) -> Mapping[str, str | list[str]]:
+        """What is in force where this host is a gateway, in words; empty where it is none."""
+
+    def certificates(self) -> Mapping[str, str]:
+        """Our own certificates by connection, and how long they are good for, in words."""
+
+    async def reload(self) -> str:
+        """Read keys, certificates, CAs and users again; why that was not done, empty where it was."""
+
+    def client(self) -> Mapping[str, str]:
+        """What is in force on this host as a client of gateways, in words; empty where nothing is."""
+
     async def counters(self, sa: SaId) -> SaCounters | None:
         """What the kernel counted of a state; None where it has no such state."""
 

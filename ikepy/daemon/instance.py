@@ -19,6 +19,7 @@ from pathlib import Path
 from ikepy.daemon.errors import StartupError
 
 RUN_DIRECTORIES = Path("/run/ikepy")
+STATE_DIRECTORIES = Path("/var/lib/ikepy")
 CONTROL_SOCKET = "control.sock"
 _LOCK = "lock"
 _PID = "pid"
@@ -30,6 +31,13 @@ _LOCK_WAIT_SECONDS = 0.02
 def run_directory_of(conf: Path) -> Path:
     """Name the run directory of a configuration file: /run/ikepy/<its name without .conf>."""
     return RUN_DIRECTORIES / conf.name.removesuffix(".conf")
+
+
+def state_directory_of(run_directory: Path) -> Path:
+    """Name the directory of what outlives restarts: under /var/lib/ikepy, or beside the sockets where --run-dir says so."""
+    if run_directory.parent == RUN_DIRECTORIES:
+        return STATE_DIRECTORIES / run_directory.name
+    return run_directory / "state"
 
 
 def running_pid(run_directory: Path) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -30,6 +30,7 @@ from ikepy.daemon.api import (
 from ikepy.daemon.clock import Clock
 from ikepy.daemon.driver import Driver
 from ikepy.daemon.publisher import Publisher, log_lines
+from ikepy.daemon.renewing import Renewing
 from ikepy.daemon.targets import Target, Targets
 from ikepy.ike.actions import Action
 from ikepy.ike.errors import PeerUnknown
@@ -65,13 +66,33 @@ class NoSuchName(Exception):
 class Operator:
     """The DaemonApi of a running daemon."""
 
-    def __init__(self, config: Config, driver: Driver, kernel: Kernel, publisher: Publisher, clock: Clock) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: Config,
+        driver: Driver,
+        kernel: Kernel,
+        publisher: Publisher,
+        clock: Clock,
+        dropped_before: Callable[[], Mapping[str, int]] = dict,
+        gateway: Callable[[], Mapping[str, str | list[str]]] = dict,
+        client: Callable[[], Mapping[str, str]] = dict,
+        renewing: Renewing | None = None,
+    ) -> None:
+        self.gateway, self.client, self._renewing = gateway, client, renewing
+        self._config, self._dropped_before = config, dropped_before
         self._driver = driver
         self._kernel = kernel
         self._publisher = publisher
         self._clock = clock
         self._started_at = time.time()
+
+    def certificates(self) -> Mapping[str, str]:
+        """Our own certificates by connection, and how long they are good for."""
+        return self._renewing.words() if self._renewing is not None else {}
+
+    async def reload(self) -> str:
+        """Read keys, certificates and CAs again; empty where all went well."""
+        return await self._renewing.reload() if self._renewing is not None else ""
 
     @property
     def version(self) -> str:
@@ -106,8 +127,9 @@ class Operator:
         return self._publisher.successors.of_ike(unique_id)[-1]
 
     def drops(self) -> Mapping[str, int]:
-        """Datagrams that came to nothing, by the words of their DropReason."""
-        return {reason.value: count for reason, count in self._driver.endpoint.drops.items() if count}
+        """Datagrams that came to nothing, by the words of their DropReason, or by those of the sockets."""
+        dropped = {reason.value: count for reason, count in self._driver.endpoint.drops.items() if count}
+        return dropped | dict(self._dropped_before())
 
     async def counters(self, sa: SaId) -> SaCounters | None:
         """What the kernel counted of a state; None where it has no such state."""

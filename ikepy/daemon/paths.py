@@ -1,19 +1,17 @@
 """Where an initiated IKE SA begins: the peer's addresses found, and ours by the routing table.
 
 Rule 1: each address of the peer to which a route leads is to be tried, in turn; names are resolved each time anew.
-Not here: what happens to the path later (ike/nat.py), the routing table (kernel/links.py).
+Not here: names (names.py), what happens to the path later (ike/nat.py), the routing table (kernel/links.py).
 """
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
-from ipaddress import ip_address
+from ipaddress import IPv6Address
 from typing import Protocol
 
-import trio
-
 from ikepy.config.model import AddressPattern, AddressPatternKind, Config, ConnectionConfig
+from ikepy.daemon.names import Names
 from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.effects import Ways
 from ikepy.ike.errors import PeerUnknown
@@ -23,7 +21,6 @@ from ikepy.wire.ts import TrafficSelector
 
 MOST_PATHS = 8
 "Addresses of a peer that are tried."
-_RESOLVING_SECONDS = 10.0
 _PORT_NAT_T = 4500
 
 
@@ -38,7 +35,11 @@ class FindsSources(Protocol):
 
 
 async def resolve_paths(
-    config: Config, connection_name: str, links: FindsSources, gateway: Gateway | None = None
+    config: Config,
+    connection_name: str,
+    links: FindsSources,
+    gateway: Gateway | None = None,
+    names: Names | None = None,
 ) -> tuple[Path, ...]:
     """Find both ends of a connection that is to be initiated, for each address of the peer a route leads to.
 
@@ -53,7 +54,7 @@ async def resolve_paths(
     paths: dict[Path, None] = {}
     patterns = connection.remote_addrs if gateway is None else (_pattern_of(gateway),)
     for pattern in patterns:
-        for remote in await _addresses_of(pattern, looked_at):
+        for remote in await _addresses_of(pattern, looked_at, names or Names()):
             local = await _local_address(config, connection, remote, links)
             if local is not None:
                 paths[_path(config, connection, local, remote)] = None
@@ -123,38 +124,36 @@ def _path(config: Config, connection: ConnectionConfig, local: IpAddress, remote
     )
 
 
-async def _addresses_of(pattern: AddressPattern, looked_at: list[str]) -> list[IpAddress]:
+async def _addresses_of(pattern: AddressPattern, looked_at: list[str], names: Names) -> list[IpAddress]:
     """The addresses a pattern stands for, as far as they can be counted; a name is resolved."""
     if pattern.single is not None:
         return [pattern.single]
     if pattern.kind is not AddressPatternKind.NAME or pattern.name is None:
         return []
-    found = await _resolve(pattern.name)
+    found = await names.resolve(pattern.name)
     if not found:
         looked_at.append(f"the name {pattern.name} does not resolve")
     return found
 
 
-async def _resolve(name: str) -> list[IpAddress]:
-    """All addresses of a name, in the resolver's order; none where it does not resolve in time."""
-    with trio.move_on_after(_RESOLVING_SECONDS):
-        try:
-            answers = await trio.socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
-        except OSError:
-            return []
-        return list(dict.fromkeys(ip_address(answer[4][0]) for answer in answers))
-    return []
+def _is_of_kind(ours: IpAddress, remote: IpAddress) -> bool:
+    """Whether an address of ours can speak with the peer's: of its family, and link-local where that is."""
+    if isinstance(ours, IPv6Address) and isinstance(remote, IPv6Address):
+        same_link = ours.scope_id is None or remote.scope_id is None or ours.scope_id == remote.scope_id
+        return ours.is_link_local == remote.is_link_local and same_link
+    return ours.version == remote.version
 
 
 async def _local_address(
     config: Config, connection: ConnectionConfig, remote: IpAddress, links: FindsSources
 ) -> IpAddress | None:
-    """Our address towards the peer: the configured one, else the routing table's where we listen on it."""
+    """Our address towards the peer: of the configured ones the routing table's, else one that is there, else the first."""
     patterns = connection.local_addrs
-    for pattern in patterns:
-        if pattern.single is not None and pattern.single.version == remote.version:
-            return pattern.single
+    singles = [each.single for each in patterns if each.single is not None and _is_of_kind(each.single, remote)]
     source = await links.source_address_for(remote)
+    if singles:
+        usable = await links.usable_addresses()
+        return next((each for each in (source, *usable) if each in singles), singles[0])
     if source is None:
         return None
     listen = [address for address in config.daemon.listen if address.version == remote.version]

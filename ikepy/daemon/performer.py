@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,7 +21,11 @@ from ikepy.config.model import AuthKind, Config
 from ikepy.crypto import errors as crypto_errors
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.key_exchange import is_slow, make_key_exchange
+from ikepy.daemon.admitting import Admitting
+from ikepy.daemon.clamping import Clamping
+from ikepy.daemon.names import Names
 from ikepy.daemon.paths import FindsSources, find_ways, resolve_paths
+from ikepy.daemon.ways import AtOnce, InBook, InKernel, InThread, Waiting, Way
 from ikepy.daemon.workers import Workers, WorkersBusy
 from ikepy.ike.actions import Done, Failed, Outcome, Ticket
 from ikepy.ike.effects import (
@@ -59,37 +62,6 @@ Complete = Callable[[Ticket, Outcome], None]
 """Who is told the outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class AtOnce:
-    """Cheap: done where it stands."""
-
-    work: Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class InThread:
-    """Takes a millisecond or more: done in a worker thread."""
-
-    work: Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class InKernel:
-    """Changes the kernel: done in its turn."""
-
-    work: Callable[[], Awaitable[object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Waits for the outside: done beside everything else."""
-
-    work: Callable[[], Awaitable[object]]
-
-
-Way = AtOnce | InThread | InKernel | Waiting
-
-
 class Performer:
     """Performs effects and tells their outcomes by `complete(ticket, outcome)`."""
 
@@ -99,6 +71,8 @@ class Performer:
         self.config = config
         self.auth = auth
         self.workers = Workers()
+        self.names = Names()
+        self._book_in, self._book_out = trio.open_memory_channel[tuple[Ticket, InBook]](math.inf)
         self._kernel = kernel
         self._links = links
         self._entropy = entropy
@@ -127,6 +101,14 @@ class Performer:
             FindWays: self._find_ways,
         }
 
+    def admit_with(self, admitting: Admitting) -> None:
+        """Perform what lets clients in, too."""
+        self._ways.update(admitting.ways)
+
+    def clamp_with(self, clamping: Clamping) -> None:
+        """Have the MSS clamps of children come and go with them."""
+        self._ways.update(clamping.ways)
+
     def perform(self, ticket: Ticket, effect: Effect[Any], nursery: trio.Nursery, complete: Complete) -> None:
         """Begin; the outcome of what is done at once is told before this returns."""
         way_of = self._ways.get(type(effect))
@@ -138,6 +120,8 @@ class Performer:
                 complete(ticket, _outcome_of(work))
             case InKernel() as way:
                 self._kernel_in.send_nowait((ticket, way))
+            case InBook() as way:
+                self._book_in.send_nowait((ticket, way))
             case InThread(work):
                 nursery.start_soon(self._in_turn, partial(self.workers.do, work), ticket, complete)
             case Waiting(work):
@@ -148,10 +132,25 @@ class Performer:
         async for ticket, way in self._kernel_out:
             await self._in_turn(way.work, ticket, complete)
 
+    async def serve_book(self, complete: Complete) -> None:
+        """Perform what is written to the book of leases, one after the other, for ever."""
+        async with trio.open_nursery() as nursery:
+            async for ticket, way in self._book_out:
+                if way.then is None:
+                    await self._in_turn(partial(self.workers.do, way.work), ticket, complete)
+                    continue
+                try:
+                    result = await self.workers.do(way.work)
+                except Exception as error:  # noqa: BLE001 - as in _in_turn
+                    complete(ticket, _failed(error))
+                else:
+                    nursery.start_soon(self._in_turn, partial(way.then, result), ticket, complete)
+
     @property
     def kernel_is_idle(self) -> bool:
         """Whether nothing waits for the kernel."""
-        return self._kernel_in.statistics().current_buffer_used == 0
+        waiting = self._kernel_in.statistics().current_buffer_used + self._book_in.statistics().current_buffer_used
+        return waiting == 0
 
     @staticmethod
     async def _in_turn(work: Callable[[], Awaitable[object]], ticket: Ticket, complete: Complete) -> None:
@@ -186,7 +185,7 @@ class Performer:
         return Waiting(partial(find_ways, self.config, effect.connection, effect.remotes, self._links))
 
     def _resolve_paths(self, effect: ResolvePath) -> Way:
-        return Waiting(partial(resolve_paths, self.config, effect.connection, self._links, effect.gateway))
+        return Waiting(partial(resolve_paths, self.config, effect.connection, self._links, effect.gateway, self.names))
 
 
 def _by_cost(work: Callable[[], object], *, slow: bool) -> Way:

@@ -11,32 +11,54 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import trio
 
 from ikepy.auth.credentials import CredentialError, Credentials, load_credentials
+from ikepy.auth.eap_service import EapService
 from ikepy.auth.service import AuthService
+from ikepy.auth.users import UserStore
+from ikepy.auth.users_file import UsersFileError
 from ikepy.config.model import Config
 from ikepy.control.server import ControlServer
 from ikepy.crypto.entropy import Entropy, SystemEntropy
+from ikepy.daemon import systemd
+from ikepy.daemon.admitting import Admitting
+from ikepy.daemon.clamping import Clamping
+from ikepy.daemon.clienting import Clienting
 from ikepy.daemon.clock import Clock, boottime
 from ikepy.daemon.driver import Driver
 from ikepy.daemon.errors import StartupError
-from ikepy.daemon.instance import CONTROL_SOCKET, held, request_ids_held
+from ikepy.daemon.gatewaying import Gatewaying
+from ikepy.daemon.hooks import Hooks
+from ikepy.daemon.informing import Informing
+from ikepy.daemon.instance import CONTROL_SOCKET, held, request_ids_held, state_directory_of
+from ikepy.daemon.interfaces import names_interfaces, on_interfaces, unknown_interfaces
+from ikepy.daemon.names import NAMES_FILE, Names
 from ikepy.daemon.operator import Operator
 from ikepy.daemon.performer import Performer
 from ikepy.daemon.publisher import Publisher
-from ikepy.daemon.udp import open_sockets
+from ikepy.daemon.renewing import Renewing
+from ikepy.daemon.sessions import Sessions
+from ikepy.daemon.udp import UdpSockets, open_sockets
+from ikepy.gateway.mss import MssClamps
+from ikepy.gateway.nft import Nft, find_nft
+from ikepy.ike.actions import Action
 from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.errors import KernelRefused
+from ikepy.ike.events import AddressesChanged, Event
 from ikepy.ike.observer import Observer
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT, Kernel, KernelUnavailable
 from ikepy.kernel.links import ROUTE_TABLE
+from ikepy.kernel.neighbours import NeighbourProxies
 from ikepy.kernel.xfrm import XfrmKernel
+from ikepy.leases import Leases, LeaseStoreError
+from ikepy.trace.audit import AuditLog
 from ikepy.trace.handlers import logging_to
 from ikepy.trace.keylog import KeylogObserver
 from ikepy.trace.log import LoggingObserver
@@ -50,6 +72,7 @@ DRAINING_SECONDS = 0.5
 """How long it waits for what it had begun in the kernel."""
 CLEANING_SECONDS = 2.0
 """How long an end waits for the kernel."""
+LEASES_FILE = "leases.db"
 _LOOK_SECONDS = 0.02
 _ROUTE_TABLES = 40
 
@@ -80,7 +103,9 @@ def _say_why(error: Exception) -> int:
     first: BaseException = error
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
-    if isinstance(first, StartupError | CredentialError | KernelUnavailable | KernelRefused):
+    if isinstance(
+        first, StartupError | CredentialError | KernelUnavailable | KernelRefused | LeaseStoreError | UsersFileError
+    ):
         print(f"ikepy: {first}", file=sys.stderr)  # noqa: T201 - the one line the operator is to see
     else:
         _log.error("the daemon ends by a fault of its own: %s: %s", type(first).__name__, first)
@@ -88,12 +113,13 @@ def _say_why(error: Exception) -> int:
     return 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stop:
-    """How a daemon is told to end: first kindly, then at once."""
+    """How a daemon is told to end: first kindly, then at once; and what it does on SIGHUP."""
 
     asked: trio.Event = field(default_factory=trio.Event)
     insisted: trio.Event = field(default_factory=trio.Event)
+    hang_up: Callable[[], None] = lambda: None
 
 
 async def _run_until_signal(config: Config, credentials: Credentials, run_directory: Path) -> None:
@@ -107,6 +133,10 @@ async def _run_until_signal(config: Config, credentials: Credentials, run_direct
 
 async def _watch_signals(signals: AsyncIterator[int], stop: Stop) -> None:
     async for number in signals:
+        if number == signal.SIGHUP:
+            _log.info("SIGHUP: the audit log is opened anew; users, keys and certificates are read again")
+            stop.hang_up()
+            continue
         _log.info("%s: ending", signal.Signals(number).name)
         (stop.insisted if stop.asked.is_set() else stop.asked).set()
 
@@ -119,6 +149,8 @@ async def run(
     stop: Stop,
     open_kernel: OpenKernel | None = None,
     entropy: Entropy | None = None,
+    nft: Nft | None = None,
+    gateway: Gatewaying | None = None,
     clock: Clock = boottime,
     task_status: trio.TaskStatus[Operator] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -126,22 +158,41 @@ async def run(
 
     open_kernel   None opens the kernel of this host
     entropy       None is the operating system's
+    nft           None is this host's where its kernel is opened, and otherwise none
+    gateway       None is this host
 
     Raises StartupError, KernelUnavailable or KernelRefused where it cannot start.
     """
     entropy = entropy if entropy is not None else SystemEntropy()
-    with held(run_directory):
+    if nft is None and open_kernel is None:
+        nft = find_nft()
+    with held(run_directory), ExitStack() as stack:
+        if gateway is None:
+            proxies = (
+                None
+                if open_kernel is not None
+                else stack.enter_context(closing(NeighbourProxies(daemon_number(config))))
+            )
+            gateway = Gatewaying(config, run_directory, nft, proxies)
         async with (open_kernel or open_xfrm)(config, entropy) as kernel:
-            await _Daemon(config, credentials, run_directory, kernel, entropy, clock).live(stop, task_status)
+            there = await kernel.links.addresses_by_interface()
+            for name in unknown_interfaces(config, there):
+                _log.warning("interface %s has no address at present; it is used when it has", name)
+            used = on_interfaces(config, there)
+            daemon = _Daemon(config, used, credentials, run_directory, kernel, entropy, nft, gateway, clock)
+            await daemon.live(stop, task_status)
     _log.info("ended")
 
 
 def open_xfrm(config: Config, entropy: Entropy) -> AbstractAsyncContextManager[Kernel]:
     """Open the kernel of this host; what an earlier daemon left there stays until we know that it is gone."""
     base = config.daemon.reqid_base
-    # Daemons side by side in one network namespace differ in their request IDs, and so in their routing tables.
-    table = ROUTE_TABLE + (base - REQID_BASE) // REQID_COUNT % _ROUTE_TABLES
-    return XfrmKernel.open(entropy, base, route_table=table, keep_leftovers=True)
+    return XfrmKernel.open(entropy, base, route_table=ROUTE_TABLE + daemon_number(config), keep_leftovers=True)
+
+
+def daemon_number(config: Config) -> int:
+    """Daemons side by side in one network namespace differ in their request IDs, and so in this."""
+    return (config.daemon.reqid_base - REQID_BASE) // REQID_COUNT % _ROUTE_TABLES
 
 
 class _Daemon:
@@ -149,48 +200,113 @@ class _Daemon:
 
     def __init__(
         self,
+        written: Config,
         config: Config,
         credentials: Credentials,
         run_directory: Path,
         kernel: Kernel,
         entropy: Entropy,
+        nft: Nft | None,
+        gateway: Gatewaying,
         clock: Clock,
     ) -> None:
-        self._config = config
+        self._gateway = gateway
+        self._client = Clienting(written, run_directory, nft)
+        self._written, self._config = written, config
         self._control_socket = run_directory / CONTROL_SOCKET
         self._kernel = kernel
         self._clock = clock
         self._endpoint = Endpoint(config, entropy, make_observer(config))
         self._publisher = Publisher()
-        self._performer = Performer(config, AuthService(config, credentials), kernel, kernel.links, entropy)
+        auth = AuthService(config, credentials)
+        self._performer = Performer(config, auth, kernel, kernel.links, entropy)
+        self._clamps = MssClamps(nft, config.daemon.reqid_base)
+        self._performer.clamp_with(Clamping(kernel, self._clamps))
+        self._users = UserStore(config.users, config.daemon.users_file, entropy)
+        self._eap = EapService(config, credentials, self._users, entropy)
+        self._state_directory = state_directory_of(run_directory)
+        self._performer.names = Names(self._state_directory / NAMES_FILE)
+        log = config.daemon.audit_log
+        audit = AuditLog(log, config.daemon.audit_log_size) if log is not None else None
+        self._sessions = Sessions(self._users, kernel, audit, clock)
+        use = (auth.renew, self._eap.renew)
+        self._renewing = Renewing(written, credentials, use, self._sessions.reread_users)
+        self._hooks = Hooks(config, self._publisher.publish)
 
     async def live(self, stop: Stop, task_status: trio.TaskStatus[Operator]) -> None:
-        """From open sockets to closed ones, and to a kernel without anything of ours."""
+        """From open sockets to closed ones, and to a kernel and a host without anything of ours."""
         with (
             open_sockets(self._config, self._kernel) as sockets,
             request_ids_held(self._config.daemon.reqid_base),
+            leases_of(self._config, self._state_directory) as leases,
         ):
-            # Only now is it certain that no daemon of ours lives whose states these are.
-            left = await self._kernel.remove_leftovers()
-            if left:
-                _log.warning("%d states, policies and routes of an earlier daemon are removed", left)
+            workers = self._performer.workers
+            admitting = Admitting(self._eap, leases, self._kernel.links, workers, self._clock, self._gateway)
+            self._performer.admit_with(admitting)
+            await self._undo_left()
             try:
+                await self._client.begin(self._performer.names)
+                await self._kernel.links.make_interfaces(self._config.interfaces)
+                await self._gateway.begin()
                 async with trio.open_nursery() as nursery:
-                    driver = Driver(
-                        self._endpoint, self._performer, sockets, nursery, self._clock, self._publisher.publish
-                    )
-                    for each in sockets.sockets:
-                        nursery.start_soon(each.receive, driver.datagram)
-                    nursery.start_soon(driver.keep_time)
-                    nursery.start_soon(self._performer.serve_kernel, driver.complete)
-                    nursery.start_soon(self._pass_kernel_events, driver)
-                    operator = Operator(self._config, driver, self._kernel, self._publisher, self._clock)
+                    driver = Driver(self._endpoint, self._performer, sockets, nursery, self._clock, self._publish)
+                    operator = self._begin(nursery, driver, sockets, stop)
                     await self._serve(operator, driver, stop, task_status)
                     await self._say_goodbye(driver, stop)
+                    await self._hooks.finish(stop.insisted.is_set)
                     nursery.cancel_scope.cancel()
             finally:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + CLEANING_SECONDS):
+                    await self._sessions.finish()
+                    await self._clamps.remove_everything()
+                    await self._gateway.end()
+                    await self._client.end(self._kernel.links)
                     await self._kernel.remove_everything()
+
+    async def _undo_left(self) -> None:
+        """Undo what an earlier daemon left: only now is it certain that none of ours lives whose that is."""
+        left = await self._kernel.remove_leftovers()
+        if left:
+            _log.warning("%d states, policies and routes of an earlier daemon are removed", left)
+        await self._clamps.sweep()
+        await self._gateway.undo_left()
+        await self._client.undo_left()
+
+    def _begin(self, nursery: trio.Nursery, driver: Driver, sockets: UdpSockets, stop: Stop) -> Operator:
+        """Begin all that goes on while the daemon runs."""
+        self._sessions.end_sas = partial(end_sas, driver)
+        stop.hang_up = partial(self._hang_up, nursery)
+        for serve in (self._sessions.keep, self._hooks.serve, self._renewing.serve, driver.keep_time):
+            nursery.start_soon(serve)
+        for each in sockets.sockets:
+            nursery.start_soon(each.receive, driver.datagram)
+        nursery.start_soon(self._performer.serve_kernel, driver.complete)
+        nursery.start_soon(self._performer.serve_book, driver.complete)
+        nursery.start_soon(self._pass_kernel_events, driver)
+        operator = Operator(
+            self._config,
+            driver,
+            self._kernel,
+            self._publisher,
+            self._clock,
+            sockets.counters.drops,
+            self._gateway.words,
+            self._client.words,
+            self._renewing,
+        )
+        nursery.start_soon(self._client.serve, operator.snapshot, self._kernel.links)
+        nursery.start_soon(Informing(self._config, operator.snapshot, self._kernel.links).serve)
+        return operator
+
+    def _publish(self, event: Event) -> None:
+        self._sessions.note(event)
+        self._hooks.note(event)
+        self._client.note(event)
+        self._publisher.publish(event)
+
+    def _hang_up(self, nursery: trio.Nursery) -> None:
+        self._sessions.reopen_log()
+        nursery.start_soon(self._renewing.reload)
 
     async def _serve(
         self, operator: Operator, driver: Driver, stop: Stop, task_status: trio.TaskStatus[Operator]
@@ -199,9 +315,12 @@ class _Daemon:
         async with trio.open_nursery() as serving:
             await serving.start(ControlServer(operator).serve, self._control_socket)
             _log.info("ikepy %s is ready; control socket %s", operator.version, self._control_socket)
+            systemd.tell(systemd.READY)
+            serving.start_soon(systemd.feed_watchdog)
             task_status.started(operator)
             driver.feed("the start", self._endpoint.start)
             await stop.asked.wait()
+            systemd.tell(systemd.STOPPING)
             serving.cancel_scope.cancel()
 
     async def _say_goodbye(self, driver: Driver, stop: Stop) -> None:
@@ -218,7 +337,44 @@ class _Daemon:
 
     async def _pass_kernel_events(self, driver: Driver) -> None:
         async for event in self._kernel.events:
+            if isinstance(event, AddressesChanged):
+                await self._follow_interfaces(driver)
+                await self._gateway.follow()
+                await self._client.refresh()
             driver.kernel_event(event)
+
+    async def _follow_interfaces(self, driver: Driver) -> None:
+        """Use the addresses that the interfaces of the configuration have now."""
+        if not names_interfaces(self._written):
+            return
+        config = on_interfaces(self._written, await self._kernel.links.addresses_by_interface())
+        if config != self._config:
+            self._config = self._performer.config = self._hooks.config = config
+            driver.feed("new addresses", partial(_replace_config, self._endpoint, config))
+
+
+def _replace_config(endpoint: Endpoint, config: Config, _now: float) -> list[Action]:
+    endpoint.replace_config(config)
+    return []
+
+
+def end_sas(driver: Driver, ike_ids: tuple[int, ...], reason: str) -> None:
+    """End IKE SAs, for a reason that the log and the audit log say."""
+    driver.feed("the end of a session", partial(driver.endpoint.terminate, ike_ids=ike_ids, reason=reason))
+
+
+@contextmanager
+def leases_of(config: Config, state_directory: Path) -> Iterator[Leases | None]:
+    """Open the book of leases, none where there are no pools; what an earlier daemon had lent is given back."""
+    if not config.pools:
+        yield None
+        return
+    state_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with closing(Leases.open(state_directory / LEASES_FILE, config.pools)) as leases:
+        back = leases.keep_only(())
+        if back:
+            _log.info("%d addresses lent by an earlier daemon are given back; their clients get them again", len(back))
+        yield leases
 
 
 def make_observer(config: Config) -> Observer:

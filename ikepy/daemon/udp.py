@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
@@ -37,6 +37,8 @@ IN_A_ROW = 32
 """Datagrams read from one socket before the others have their turn."""
 _WANTED_BUFFER_OCTETS = 1 << 20
 _REMEMBERED_FAILURES = 1024
+_V4_PARTS = 2
+"Of a socket's address in Python; those of IPv6 have four."
 _ANY_V4 = IPv4Address("0.0.0.0")  # noqa: S104 - a gateway answers on all its addresses unless told otherwise
 _ANY_V6 = IPv6Address("::")
 
@@ -64,13 +66,23 @@ class PreparesSockets(Protocol):
 
 @dataclass(slots=True)
 class UdpCounters:
-    """What the sockets saw that never reached the Endpoint, and what the kernel did not send."""
+    """What the sockets saw that never reached the Endpoint, and what the kernel did not send.
+
+    keepalives  of NATs (RFC 3948 §2.3); the kernel eats those that come to a socket with UDP encapsulation
+    esp         what has no non-ESP marker; with UDP encapsulation only what is too short to be ESP comes here
+    short       too short to have a non-ESP marker, and no keepalive
+    """
 
     keepalives: int = 0
     esp: int = 0
     short: int = 0
     send_failures: int = 0
     receive_failures: int = 0
+
+    def drops(self) -> dict[str, int]:
+        """Datagrams that came to nothing, by their reasons; a keepalive has done its work."""
+        counted = {"shorter than a non-ESP marker": self.short, "ESP that the kernel did not take": self.esp}
+        return {reason: count for reason, count in counted.items() if count}
 
 
 class UdpSocket:
@@ -116,7 +128,7 @@ class UdpSocket:
             octets = octets[len(NON_ESP_MARKER) :]
         local = _destination(ancillary) or self.bound
         path = Path(
-            SocketAddress(local, self.port), SocketAddress(_address(remote[0]), remote[1]), non_esp_marker=self.marked
+            SocketAddress(local, self.port), SocketAddress(_peer(remote), remote[1]), non_esp_marker=self.marked
         )
         return Datagram(octets, path)
 
@@ -282,6 +294,12 @@ def _bind_error(address: IpAddress, port: int, error: OSError) -> StartupError:
 
 def _family(address: IpAddress) -> socket.AddressFamily:
     return socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
+
+
+def _peer(remote: tuple[Any, ...]) -> IpAddress:
+    """Where a datagram came from; a link-local address with the name of its interface."""
+    scope = remote[3] if len(remote) > _V4_PARTS else 0
+    return _packed_address(_address(remote[0].partition("%")[0]).packed, scope) if scope else _address(remote[0])
 
 
 @lru_cache(maxsize=4096)

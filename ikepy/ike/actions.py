@@ -26,6 +26,13 @@ class SocketAddress:
     address: IpAddress
     port: int
 
+    @property
+    def host(self) -> IpAddress:
+        """The address as packets have it: a link-local one without its scope."""
+        address = self.address
+        scoped = isinstance(address, IPv6Address) and address.scope_id is not None
+        return IPv6Address(address.packed) if scoped else address
+
     def __str__(self) -> str:
         return (
             f"[{self.address}]:{self.port}" if isinstance(self.address, IPv6Address) else f"{self.address}:{self.port}"

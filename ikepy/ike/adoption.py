@@ -22,9 +22,10 @@ from ikepy.ike.events import AttemptFailed, ChildSaRekeyed, ChildSaUp, IkeSaUp
 from ikepy.ike.exchanges import ike_auth
 from ikepy.ike.exchanges.change_over import Looked
 from ikepy.ike.exchanges.delete import IkeDeleted
-from ikepy.ike.exchanges.ike_auth import AuthResult, PeerNotAuthenticated, RedirectedByPeer
+from ikepy.ike.exchanges.ike_auth import AuthResult, RedirectedByPeer
 from ikepy.ike.exchanges.informational import Informed
 from ikepy.ike.exchanges.mobike import AddressesTold, Moved
+from ikepy.ike.exchanges.proving import PeerNotAuthenticated
 from ikepy.ike.exchanges.redirect import SentOn
 from ikepy.ike.exchanges.rekey_child import ChildRekeyed, ChildRekeyedByPeer
 from ikepy.ike.exchanges.rekey_ike import Successor
@@ -124,6 +125,7 @@ class Adoption:
         """Take the fault that ended a conversation we began."""
         sa, reason = self._sa, str(error)
         if isinstance(error, PeerNotAuthenticated) and isinstance(sa.phase, Authenticating):
+            sa.decided(f"giving up, and telling the peer so: {reason}", warning=True)
             sa.enter(Closing(sa.phase.keyed, None, reason))
         elif isinstance(error, RedirectedByPeer) and isinstance(sa.phase, Authenticating):
             self._go_elsewhere(error)
@@ -359,6 +361,7 @@ class Adoption:
         assert keyed is not None  # noqa: S101 - IKE_AUTH follows IKE_SA_INIT
         sa.agenda.clear(TimerName.HALF_OPEN)
         sa.enter(Established(_switched(keyed, result), result.authenticated, sa.now))
+        sa.host.holdings.hold(result.authenticated.admission)
         sa.host.established(sa)
         sa.host.publish(IkeSaUp(snapshot_ike(sa)))
         if result.child is not None:

@@ -296,7 +296,7 @@ class Channel:
         if self._sealer is None:
             return Sealed((build_message(message),))
         fragmentation = self._sa.connection.fragmentation if self._agreed else Fragmentation.NO
-        return self._sealer.seal(message, path, fragmentation)
+        return self._sealer.seal(message, path, fragmentation, self._sa.quirks.fragment_octets)
 
     def _header(self, exchange: ExchangeType, message_id: int, *, response: bool) -> IkeHeader:
         flags = (FLAG_INITIATOR if self.is_initiator else 0) | (FLAG_RESPONSE if response else 0)

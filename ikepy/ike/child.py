@@ -17,12 +17,15 @@ from ikepy.ike.actions import Path
 from ikepy.ike.collisions import Nonces
 from ikepy.ike.errors import KernelRefused, TsUnacceptable
 from ikepy.ike.keymat import ChildKeys
+from ikepy.ike.original_addresses import NO_ORIGINALS, Hosts, OriginalAddresses
 from ikepy.ipsec import (
     ChildSaSpec,
     Direction,
+    IpAddress,
     IpNetwork,
     Lifetime,
     Mode,
+    Offload,
     Owner,
     PolicyAction,
     PolicySpec,
@@ -51,6 +54,7 @@ class Negotiated:
 
     proposal       one transform a type; its SPI is the one we receive by, in octets
     local_ts, remote_ts  ours and theirs, narrowed
+    originals            what of them the peer wrote otherwise: transport mode through a NAT
     """
 
     config: ChildConfig
@@ -60,6 +64,14 @@ class Negotiated:
     spi_out: Spi
     local_ts: tuple[TrafficSelector, ...]
     remote_ts: tuple[TrafficSelector, ...]
+    originals: OriginalAddresses = NO_ORIGINALS
+
+    def moved(self, before: Hosts, after: Hosts) -> Negotiated:
+        """The same between other addresses: in transport mode the selectors are those of both hosts."""
+        if self.mode is not Mode.TRANSPORT or before == after:
+            return self
+        local, remote = before.moved(self.local_ts, after), before.moved(self.remote_ts, after)
+        return replace(self, local_ts=local, remote_ts=remote)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,16 @@ class ChildSa:
         """Its request ID."""
         return self.spec.inbound.reqid
 
+    @property
+    def hosts(self) -> Hosts:
+        """The addresses it is between."""
+        return hosts_of(self.spec)
+
+    def moved(self, path: Path, *, encap: bool) -> ChildSa:
+        """The same child between other addresses and ports."""
+        spec = moved_spec(self.spec, path, encap=encap)
+        return replace(self, negotiated=self.negotiated.moved(self.hosts, hosts_of(spec)), spec=spec, encap=encap)
+
 
 def make_child_spec(
     negotiated: Negotiated,
@@ -121,71 +143,121 @@ def make_child_spec(
 
     Raises KernelRefused where the selectors expand to more than MOST_POLICIES policies.
     """
-    suite = esp_suite(negotiated.proposal)
-    encr_out, integ_out = (keys.encr_i, keys.integ_i) if initiated else (keys.encr_r, keys.integ_r)
-    encr_in, integ_in = (keys.encr_r, keys.integ_r) if initiated else (keys.encr_i, keys.integ_i)
-    local, remote = path.local, path.remote
     pairs = expand(negotiated.local_ts, negotiated.remote_ts)
     config = negotiated.config
-    selector = pairs[0] if negotiated.mode is Mode.TRANSPORT and len(pairs) == 1 else None
-    has_integ = suite.integ_id is not None and suite.integ_id != IntegId.NONE
-
-    def state(*, inbound: bool) -> SaSpec:
-        here, there = (remote, local) if inbound else (local, remote)
-        return SaSpec(
-            source=here.address,
-            destination=there.address,
-            spi=negotiated.spi_in if inbound else negotiated.spi_out,
-            mode=negotiated.mode,
-            reqid=reqid,
-            encr=suite.encr_id,
-            encr_key=encr_in if inbound else encr_out,
-            integ=suite.integ_id if has_integ else None,
-            integ_key=(integ_in if inbound else integ_out) if has_integ else None,
-            esn=suite.esn,
-            replay_window=_replay_window(suite, config.replay_window),
-            encap=UdpEncap(here.port, there.port) if encap else None,
-            lifetime=lifetime or Lifetime(),
-            selector=(selector.reversed() if inbound else selector) if selector is not None else None,
-            inbound=inbound,
-            mark=config.mark,
-            if_id=config.if_id,
-            offload=config.hw_offload,
-        )
-
+    making = _Making(negotiated, keys, path, reqid, pairs, initiated, encap, lifetime or Lifetime())
     return ChildSaSpec(
         owner=Owner(f"child-{unique_id}"),
-        inbound=state(inbound=True),
-        outbound=state(inbound=False),
-        policies=make_policies(config, pairs, path, reqid),
+        inbound=making.state(inbound=True),
+        outbound=making.state(inbound=False),
+        policies=make_policies(config, pairs, path, reqid) if config.policies else (),
         routes_wanted=_routes(negotiated) if config.install_routes else (),
+        mtu=config.mtu or None,
+        mss_clamp=config.mss_clamp,
+        interface=config.interface,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """What both states of a child are made of."""
+
+    negotiated: Negotiated
+    keys: ChildKeys
+    path: Path
+    reqid: int
+    pairs: tuple[Selector, ...]
+    initiated: bool
+    encap: bool
+    lifetime: Lifetime
+
+    def state(self, *, inbound: bool) -> SaSpec:
+        """One of them."""
+        negotiated, config = self.negotiated, self.negotiated.config
+        suite = esp_suite(negotiated.proposal)
+        keys = self.keys
+        ours = (keys.encr_i, keys.integ_i) if self.initiated != inbound else (keys.encr_r, keys.integ_r)
+        local, remote = self.path.local, self.path.remote
+        here, there = (remote, local) if inbound else (local, remote)
+        is_alone = negotiated.mode is Mode.TRANSPORT and len(self.pairs) == 1
+        selector = (self.pairs[0].reversed() if inbound else self.pairs[0]) if is_alone else None
+        has_integ = suite.integ_id is not None and suite.integ_id != IntegId.NONE
+        return SaSpec(
+            source=here.host,
+            destination=there.host,
+            spi=negotiated.spi_in if inbound else negotiated.spi_out,
+            mode=negotiated.mode,
+            reqid=self.reqid,
+            encr=suite.encr_id,
+            encr_key=ours[0],
+            integ=suite.integ_id if has_integ else None,
+            integ_key=ours[1] if has_integ else None,
+            esn=suite.esn,
+            replay_window=_replay_window(suite, config.replay_window),
+            encap=UdpEncap(here.port, there.port, negotiated.originals.remote) if self.encap else None,
+            lifetime=self.lifetime,
+            selector=selector,
+            inbound=inbound,
+            mark=config.mark_of(inbound=inbound),
+            if_id=config.if_id_of(inbound=inbound),
+            offload=config.hw_offload,
+            handling=config.handling_of(inbound=inbound),
+        )
+
+
 def moved_spec(spec: ChildSaSpec, path: Path, *, encap: bool) -> ChildSaSpec:
-    """The same child between other addresses and ports; what it selects stays."""
+    """The same child between other addresses and ports; what a tunnel selects stays."""
     local, remote = path.local, path.remote
+    instead = {}
+    if spec.outbound.mode is Mode.TRANSPORT:
+        before = hosts_of(spec)
+        instead = {before.here: local.host, before.there: remote.host}
 
     def state(sa: SaSpec) -> SaSpec:
         here, there = (remote, local) if sa.inbound else (local, remote)
-        ports = UdpEncap(here.port, there.port) if encap else None
-        return replace(sa, source=here.address, destination=there.address, encap=ports)
+        original = sa.encap.original if sa.encap is not None else None
+        ports = UdpEncap(here.port, there.port, original) if encap else None
+        selector = _moved_selector(sa.selector, instead) if sa.selector is not None else None
+        return replace(sa, source=here.host, destination=there.host, encap=ports, selector=selector)
 
     def policy(each: PolicySpec) -> PolicySpec:
         if each.template is None:
             return each
         here, there = (local, remote) if each.direction is Direction.OUT else (remote, local)
-        return replace(each, template=replace(each.template, source=here.address, destination=there.address))
+        template = replace(each.template, source=here.host, destination=there.host)
+        selector = _moved_selector(each.selector, instead)
+        ranked = priority(selector) if selector != each.selector else each.priority
+        return replace(each, selector=selector, template=template, priority=ranked)
 
     return replace(
         spec, inbound=state(spec.inbound), outbound=state(spec.outbound), policies=tuple(map(policy, spec.policies))
     )
 
 
+def hosts_of(spec: ChildSaSpec) -> Hosts:
+    """The addresses a child is between."""
+    return Hosts(spec.outbound.source, spec.outbound.destination)
+
+
+def _moved_selector(selector: Selector, instead: dict[IpAddress, IpAddress]) -> Selector:
+    """The selector of two hosts with other addresses; one of networks has no host to move."""
+    source, destination = (_moved_host(prefix, instead) for prefix in (selector.source, selector.destination))
+    if source.version != destination.version:
+        return selector
+    return replace(selector, source=source, destination=destination)
+
+
+def _moved_host(prefix: IpNetwork, instead: dict[IpAddress, IpAddress]) -> IpNetwork:
+    address = instead.get(prefix.network_address)
+    if address is None or prefix.prefixlen != prefix.max_prefixlen:
+        return prefix
+    return ipaddress.ip_network(address)
+
+
 def make_policies(config: ChildConfig, pairs: tuple[Selector, ...], path: Path, reqid: int) -> tuple[PolicySpec, ...]:
     """The policies of a child, or of its trap: out, in, and for tunnels forward, for each pair of prefixes."""
-    out = Template(path.local.address, path.remote.address, config.mode, reqid)
-    into = Template(path.remote.address, path.local.address, config.mode, reqid)
+    out = Template(path.local.host, path.remote.host, config.mode, reqid)
+    into = Template(path.remote.host, path.local.host, config.mode, reqid)
     directions = [(Direction.OUT, out), (Direction.IN, into)]
     if config.mode is Mode.TUNNEL:
         directions.append((Direction.FORWARD, into))
@@ -196,8 +268,9 @@ def make_policies(config: ChildConfig, pairs: tuple[Selector, ...], path: Path, 
             PolicyAction.PROTECT,
             template,
             priority(selector),
-            config.mark,
-            config.if_id,
+            config.mark_of(inbound=direction is not Direction.OUT),
+            config.if_id_of(inbound=direction is not Direction.OUT),
+            config.hw_offload if config.hw_offload is Offload.PACKET else None,
         )
         for selector in pairs
         for direction, template in directions

@@ -12,6 +12,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ikepy.config.groups import NO_PROOF, Proof
 from ikepy.config.model import LocalAuthConfig, RemoteAuthConfig
 from ikepy.crypto.key_exchange import KeyExchange
 from ikepy.crypto.secret import Secret
@@ -154,7 +155,8 @@ class SignAuth(Effect[LocalProof]):
     signed_octets  message, peer's nonce and prf(SK_p, RestOfIDPayload), concatenated
     peer           the peer's identity as far as it is known, for the choice of a PSK
     hashes         what the peer's SIGNATURE_HASH_ALGORITHMS named; empty: RFC 7427 is not to be used
-    certificate_requested  whether the peer sent a CERTREQ
+    certificate_requested  whether the peer sent a CERTREQ, or wants certificates without one
+    pkcs1          whether the peer verifies RSA signatures of RFC 7427 only as PKCS#1 v1.5
 
     Raises NoCredential.
     """
@@ -168,6 +170,7 @@ class SignAuth(Effect[LocalProof]):
     signed_octets: bytes
     hashes: frozenset[HashAlgorithm]
     certificate_requested: bool
+    pkcs1: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,8 @@ class PeerAuthenticated:
     identity: Identification
     method: str
     "Worded for the log: 'PSK', 'RSA signature with SHA2_256', ..."
+    proof: Proof = NO_PROOF
+    "What groups ask of it."
 
 
 @dataclass(frozen=True, slots=True)

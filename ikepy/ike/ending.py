@@ -62,7 +62,8 @@ class Ending:
             reason, cause = self.doomed
         sa.end_conversations()
         known = sa.authenticated
-        self._remove_children(reason, cause)
+        self.remove_children(reason, cause)
+        self._give_addresses_back()
         sa.enter(Closed(sa.keyed, known, reason))
         sa.pending.clear()
         sa.channel.close()
@@ -76,13 +77,20 @@ class Ending:
         if sa.is_announced:
             sa.host.publish(IkeSaDown(last, reason))
         elif known is None:
-            sa.host.publish(AttemptFailed(sa.connection.name, None, sa.unique_id, reason))
+            sa.host.publish(AttemptFailed(sa.connection.name, None, sa.unique_id, reason, sa.claim))
         sa.host.ended(sa, cause)
         # Of a refused IKE_SA_INIT nothing is kept: a flood of them may not cost memory.
         if sa.channel.responses.kept is None or isinstance(was, Connecting):
             sa.host.closed(sa)
         else:
             sa.host.linger(sa)
+
+    def _give_addresses_back(self) -> None:
+        """What was lent, or given to us, ends with the last of the IKE SAs that came after each other."""
+        sa, known = self._sa, self._sa.authenticated
+        if known is not None:
+            for effect in sa.host.holdings.drop(known.admission):
+                sa.host.perform_undo(effect)
 
     def end_removal(self, child: ChildSa, reason: str, cause: Cause) -> None:
         """The child is out of the kernel, or its removal is queued and nobody waits for it."""
@@ -97,7 +105,8 @@ class Ending:
             sa.host.publish(ChildSaDown(snapshot_ike(sa), snapshot_child(child, "DELETED"), reason))
             sa.host.child_ended(sa, child, cause)
 
-    def _remove_children(self, reason: str, cause: Cause) -> None:
+    def remove_children(self, reason: str, cause: Cause) -> None:
+        """Take all children out of the kernel, without a word to the peer."""
         sa = self._sa
         for child in tuple(sa.table.children.values()):
             sa.host.perform_undo(RemoveChildSa(child.spec))

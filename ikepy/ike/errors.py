@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ikepy.wire.base import Payload
 from ikepy.wire.registry import KeMethod, NotifyType
 
 
@@ -25,13 +26,13 @@ class IkeError(Exception):
 
 
 class PeerFault(IkeError):
-    """Something the peer did; `notify` is what it is told, `data` what goes with it."""
+    """Something the peer did; `notify` is what it is told, `data` what goes with it, `before` payloads ahead of it."""
 
     notify: ClassVar[NotifyType]
 
-    def __init__(self, message: str, *, data: bytes = b"") -> None:
+    def __init__(self, message: str, *, data: bytes = b"", before: tuple[Payload, ...] = ()) -> None:
         super().__init__(message)
-        self.data = data
+        self.data, self.before = data, before
 
 
 class Malformed(PeerFault):
@@ -90,6 +91,10 @@ class AuthenticationFailed(PeerFault):
     """The peer did not prove who it is; the message is for our log, never for the peer (§2.21.2)."""
 
     notify = NotifyType.AUTHENTICATION_FAILED
+
+
+class GivenUpByPeer(AuthenticationFailed):
+    """The peer ends an authentication under way by an INFORMATIONAL, which is answered with nothing (§2.21.2)."""
 
 
 class ChildSaNotFound(PeerFault):

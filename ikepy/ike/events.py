@@ -37,6 +37,53 @@ class ChildSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of an authenticated peer, and what it has of us, or we of it.
+
+    user          that EAP proved
+    method        how the peer proved itself, worded for people
+    groups        of ours that it is in
+    lent          addresses that it has of us
+    given         addresses that we have of it
+    dns, domains  that it told us
+    client        what kind of client it is, in words; None where nobody knows
+    quirks        what is done otherwise for it, as `ikepy status` shows it
+    idle_timeout  seconds without a packet after which it ends; None never
+    """
+
+    method: str
+    user: str | None = None
+    groups: tuple[str, ...] = ()
+    lent: tuple[IpAddress, ...] = ()
+    given: tuple[IpAddress, ...] = ()
+    dns: tuple[IpAddress, ...] = ()
+    domains: tuple[str, ...] = ()
+    client: str | None = None
+    quirks: tuple[str, ...] = ()
+    idle_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody said that did not come in; nothing of it is proven.
+
+    path      the way it came
+    identity  its IDi
+    user      the name that EAP asked for; empty where it did not come so far
+    method    how it tried to prove itself; empty where it did not come so far
+    client    what kind of client it may be
+    doom      why it will not be let in, where it was told so and may not come back
+    """
+
+    path: Path
+    identity: Identification
+    user: str = ""
+    method: str = ""
+    client: str | None = None
+    doom: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IkeSnapshot:
     """One IKE SA as `ikepy status` and list-sas show it; times are seconds of the Endpoint's clock."""
 
@@ -63,6 +110,8 @@ class IkeSnapshot:
     queued: tuple[str, ...] = ()
     rekey_at: float | None = None
     reauth_at: float | None = None
+    session: Session | None = None
+    "Who the peer is and what it has; None before that is proven."
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +193,40 @@ class AttemptFailed:
 
     child   None where the IKE SA itself failed
     reason  one sentence that says what to do about it
+    claim   of a peer that came to us and was not let in: who it said to be
     """
 
     connection: str | None
     child: str | None
     ike_unique_id: int
     reason: str
+    claim: Claim | None = None
 
 
-Event = IkeSaUp | IkeSaDown | IkeSaMoved | IkeSaRekeyed | ChildSaUp | ChildSaDown | ChildSaRekeyed | AttemptFailed
+@dataclass(frozen=True, slots=True)
+class HookFailed:
+    """A program that is run for a child came to nothing; the child lives on.
+
+    reason  one sentence: which program, for what, and what it said
+    """
+
+    connection: str
+    child: str
+    ike_unique_id: int
+    reason: str
+
+
+Event = (
+    IkeSaUp
+    | IkeSaDown
+    | IkeSaMoved
+    | IkeSaRekeyed
+    | ChildSaUp
+    | ChildSaDown
+    | ChildSaRekeyed
+    | AttemptFailed
+    | HookFailed
+)
 
 
 # -- told by the kernel ------------------------------------------------------------------------------------------

@@ -5,11 +5,20 @@ Not here: the faults themselves (errors.py, wire/errors.py).
 
 from __future__ import annotations
 
-from ikepy.ike.errors import ChildSaNotFound, IkeError, PeerFault
+from ikepy.ike.errors import ChildSaNotFound, GivenUpByPeer, IkeError, PeerFault
 from ikepy.ike.phases import Authenticating, Phase
+from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.notify import Notify
 from ikepy.wire.registry import NotifyType, ProtocolId
+
+
+def answer_to(fault: IkeError | WireError, phase: Phase) -> tuple[Payload, ...]:
+    """The payloads that answer a request which comes to nothing."""
+    if isinstance(fault, GivenUpByPeer):
+        return ()
+    before = fault.before if isinstance(fault, PeerFault) else ()
+    return (*before, notify_for(fault, phase))
 
 
 def notify_for(fault: IkeError | WireError, phase: Phase) -> Notify:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ikepy.config.model import ChildConfig, Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Datagram, Path, Ticket
+from ikepy.ike.admission import Holdings
 from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
 from ikepy.ike.drops import DropReason
 from ikepy.ike.effects import Effect
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
+from ikepy.ike.phases import Contact
 from ikepy.ike.redirection import Redirection, Redirections
 from ikepy.ike.reqids import Reqids
 from ikepy.wire.header import IkeHeader
-from ikepy.wire.payloads import Identification
 
 if TYPE_CHECKING:
     from ikepy.ike.conversation import Conversation
@@ -36,6 +37,7 @@ class Host(Protocol):
     now: float
     reqids: Reqids
     redirections: Redirections
+    holdings: Holdings
 
     def send(self, octets: bytes, path: Path) -> None:
         """Send a datagram."""
@@ -73,8 +75,11 @@ class Host(Protocol):
     def has_other_contact(self, unique_id: int, connection: ConnectionConfig, path: Path) -> bool:
         """Whether another established IKE SA than that one is with the same peer."""
 
-    def earlier(self, unique_id: int, local: Identification, remote: Identification) -> tuple[IkeSa, ...]:
-        """The established IKE SAs of that pair of identities, other than that one."""
+    def earlier(self, unique_id: int, contact: Contact) -> tuple[IkeSa, ...]:
+        """The established IKE SAs with that peer, other than that one."""
+
+    def of_owner(self, contact: Contact) -> tuple[IkeSa, ...]:
+        """The established IKE SAs of the user that EAP proved, else of the peer's identity; the oldest first."""
 
     def established(self, sa: IkeSa) -> None:
         """The SA is authenticated: it is half-open no more."""

@@ -14,6 +14,7 @@ from typing import Any
 from ikepy.config.model import ChildConfig, Config, ConnectionConfig, Unique
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Action, Datagram, Path, Perform, Publish, SendDatagram, SocketAddress, Ticket
+from ikepy.ike.admission import Holdings
 from ikepy.ike.causes import Cause
 from ikepy.ike.child import ChildSa
 from ikepy.ike.contacts import Contacts
@@ -25,7 +26,7 @@ from ikepy.ike.effects import Effect
 from ikepy.ike.events import ChildSaUp, Event, IkeSaUp
 from ikepy.ike.keeping import Keeping
 from ikepy.ike.observer import Observer
-from ikepy.ike.phases import Closed, Established
+from ikepy.ike.phases import Closed, Contact, Established
 from ikepy.ike.reauthentication import Reauthentication
 from ikepy.ike.redirection import Redirection, Redirections
 from ikepy.ike.reqids import Reqids
@@ -35,7 +36,6 @@ from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName, Timers
 from ikepy.ipsec import Selector
 from ikepy.wire.header import IkeHeader
-from ikepy.wire.payloads import Identification
 
 SPI_OCTETS = 8
 NO_SPI = bytes(SPI_OCTETS)
@@ -54,6 +54,7 @@ class Hosting:
         self.drops: Counter[DropReason] = Counter()
         self.reqids = Reqids(config.daemon.reqid_base)
         self.redirections = Redirections()
+        self.holdings = Holdings()
         self._actions: list[Action] = []
         self._sas: dict[bytes, IkeSa] = {}
         self._by_id: dict[int, IkeSa] = {}
@@ -128,10 +129,15 @@ class Hosting:
             for sa in self._by_id.values()
         )
 
-    def earlier(self, unique_id: int, local: Identification, remote: Identification) -> tuple[IkeSa, ...]:
-        """The established IKE SAs of that pair of identities, other than that one."""
-        found = self._contacts.of(local, remote)
+    def earlier(self, unique_id: int, contact: Contact) -> tuple[IkeSa, ...]:
+        """The established IKE SAs with that peer, other than that one."""
+        found = self._contacts.of(contact)
         return tuple(sa for sa in found if sa.unique_id != unique_id and isinstance(sa.phase, Established))
+
+    def of_owner(self, contact: Contact) -> tuple[IkeSa, ...]:
+        """The established IKE SAs of the user that EAP proved, else of the peer's identity; the oldest first."""
+        found = (sa for sa in self._contacts.of_owner(contact) if isinstance(sa.phase, Established))
+        return tuple(sorted(found, key=lambda sa: sa.created_at))
 
     def established(self, sa: IkeSa) -> None:
         """The SA is authenticated: it is half-open no more."""
@@ -168,7 +174,7 @@ class Hosting:
         known = sa.authenticated
         if known is None or sa.connection.unique is Unique.NEVER:
             return
-        others = self.earlier(sa.unique_id, known.local_id, known.remote_id)
+        others = self.earlier(sa.unique_id, known.contact)
         found = losing_ike_sa(sa, tuple(other for other in others if not self._reauthentication.is_of(sa, other)))
         if found is not None:
             ours, theirs = found

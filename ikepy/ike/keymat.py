@@ -13,6 +13,8 @@ from ikepy.crypto.secret import Secret
 from ikepy.crypto.suites import EspSuite, IkeSuite
 from ikepy.wire.payloads import Identification, build_identification
 
+KEY_PAD = b"Key Pad for IKEv2"
+
 
 @dataclass(frozen=True, slots=True)
 class IkeKeys:
@@ -116,3 +118,11 @@ def _cut(stream: bytes, lengths: tuple[int, ...]) -> list[Secret]:
         keys.append(Secret(stream[at : at + length]))
         at += length
     return keys
+
+
+def shared_key_auth(prf: Prf, secret: Secret, octets: bytes) -> bytes:
+    """AUTH of a shared key: prf(prf(secret, "Key Pad for IKEv2"), octets) (RFC 7296 §2.15).
+
+    octets   what the side signs that proves itself (signed_octets)
+    """
+    return prf.digest(Secret(prf.digest(secret, KEY_PAD)), octets)

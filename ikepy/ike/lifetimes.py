@@ -9,7 +9,7 @@ Not here: timers (agenda.py), the exchanges.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ikepy.config.model import ChildConfig, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
@@ -39,8 +39,13 @@ class IkeTimes:
     over: float
 
 
-def child_times(config: ChildConfig, entropy: Entropy) -> ChildTimes:
-    """Draw the times of one child."""
+def child_times(config: ChildConfig, entropy: Entropy, *, by_peer: bool = False) -> ChildTimes:
+    """Draw the times of one child.
+
+    by_peer   whether the peer alone may renew it: then only limits count that the configuration names as such
+    """
+    if by_peer:
+        config = replace(config, rekey_time=0.0, rekey_bytes=0, rekey_packets=0)
     rekey, life = _drawn(config.rekey_time, config.life_time, config.rand_time, entropy)
     octets, most_octets = _drawn(config.rekey_bytes, config.life_bytes, config.rand_bytes, entropy)
     packets, most_packets = _drawn(config.rekey_packets, config.life_packets, config.rand_packets, entropy)

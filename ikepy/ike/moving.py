@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from ikepy.ike.actions import Path, SocketAddress
 from ikepy.ike.causes import Cause
-from ikepy.ike.child import ChildSa, moved_spec
+from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import FindWays, LookAtInbound, MoveChildSa, Ways
 from ikepy.ike.events import IkeSaMoved
 from ikepy.ike.exchanges.mobike import Moved
@@ -113,7 +113,7 @@ class Moving:
     def peer_moved(self, moved: Moved) -> None:
         """The peer has said where it is now."""
         keyed = self._sa.keyed
-        if keyed is not None and moved.path == self._sa.path == self.child_path and moved.nat == keyed.nat:
+        if keyed is not None and moved.path == self._sa.path and moved.nat == keyed.nat and self._children_are_there:
             return
         self._take(moved)
         self._sa.wish(WantLiveness(ask=True))  # whether it can be reached there (RFC 4555 §3.7)
@@ -234,10 +234,10 @@ class Moving:
             return
         path = self.child_path
         encap = keyed.nat.is_between and path.non_esp_marker
-        spec = moved_spec(child.spec, path, encap=encap)
-        if spec != child.spec:
-            sa.table.moved(replace(child, spec=spec, encap=encap))
-            sa.host.perform_undo(MoveChildSa(spec))
+        moved = child.moved(path, encap=encap)
+        if moved.spec != child.spec:
+            sa.table.moved(moved)
+            sa.host.perform_undo(MoveChildSa(moved.spec))
 
     def _move_children(self, path: Path) -> None:
         self._child_path = path
@@ -285,6 +285,12 @@ class Moving:
         sa.agenda.set(TimerName.KEEPALIVE, sa.now + max(wait - idle, LEAST_WAIT))
 
     # -- facts ---------------------------------------------------------------------------------------------------
+
+    @property
+    def _children_are_there(self) -> bool:
+        """Whether the children go where IKE goes, but perhaps for the port: a NAT may show ESP by one of its own."""
+        here, there = self._sa.path, self.child_path
+        return replace(there, remote=replace(there.remote, port=here.remote.port)) == here
 
     @property
     def _follows(self) -> bool:

@@ -1,8 +1,7 @@
 """Traffic selectors: what of an offer both sides protect (RFC 7296 §2.9).
 
 Rule 1: pure; the answer is always a part of the offer, or nothing.
-Rule 2: `dynamic` (no selectors configured) means the address of that side of the IKE SA.
-Not here: selectors as a kernel wants them (child.py).
+Not here: what `dynamic` means (ends.py), selectors as a kernel wants them (child.py).
 """
 
 from __future__ import annotations
@@ -52,11 +51,6 @@ def contains(outer: TrafficSelector, inner: TrafficSelector) -> bool:
 def is_within(answer: tuple[TrafficSelector, ...], offered: tuple[TrafficSelector, ...]) -> bool:
     """Whether an answer is a part of what was offered, and not empty."""
     return bool(answer) and all(any(contains(outer, inner) for outer in offered) for inner in answer)
-
-
-def resolve(configured: tuple[TrafficSelector, ...], address: IpAddress) -> tuple[TrafficSelector, ...]:
-    """The configured selectors, or for `dynamic` the one address."""
-    return configured or (host_selector(address),)
 
 
 def host_selector(address: IpAddress) -> TrafficSelector:

@@ -8,7 +8,7 @@ Not here: text of proposals (config/algorithms.py), what an algorithm does (cryp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ikepy.ike.errors import NoProposalChosen
 from ikepy.wire.registry import EncrId, EsnId, IntegId, KeMethod, ProtocolId, TransformType
@@ -100,6 +100,21 @@ def number_proposals(proposals: tuple[Proposal, ...], spi: bytes, *, with_ke: bo
     return tuple(
         Proposal(number, protocol, spi, transforms) for number, (protocol, transforms) in enumerate(counted, 1)
     )
+
+
+def lead_with(proposals: tuple[Proposal, ...], present: Proposal) -> tuple[Proposal, ...]:
+    """Our proposals for new keys, led by the suite that the SA has already: there are peers that take no other.
+
+    Its key exchange method goes first, behind it those that are configured beside it; a suite that is not configured
+    any more is not offered.
+    """
+    suite = tuple(each for each in present.transforms if each.type != TransformType.KE)
+    for proposal in proposals:
+        if all(each in proposal.transforms for each in suite):
+            own = [each for each in present.transforms if each.type == TransformType.KE and each in proposal.transforms]
+            others = [each for each in proposal.transforms if each.type == TransformType.KE and each not in own]
+            return (replace(proposal, transforms=(*suite, *own, *others)), *proposals)
+    return proposals
 
 
 def ke_methods(proposals: tuple[Proposal, ...]) -> tuple[KeMethod, ...]:

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 
 from ikepy.config.model import ConnectionConfig
 from ikepy.crypto.suites import IkeSuite
+from ikepy.ike.admission import NO_ADMISSION, Admission
 from ikepy.ike.causes import Cause
 from ikepy.ike.effects import PeerAuthenticated
 from ikepy.ike.keymat import IkeKeys
 from ikepy.ike.nat import NatFindings
+from ikepy.personas.fingerprint import Seen, describe, fingerprint
+from ikepy.personas.quirks import Quirks, quirks_for
 from ikepy.wire.payloads import Identification
 from ikepy.wire.registry import HashAlgorithm
 from ikepy.wire.sa import Proposal
+
+Contact = tuple[Identification, Identification, str | None]
+"""Our identity, the peer's, and the user that EAP proved: the IDi of such a client is a claim, often a private address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Keyed:
     peer_hashes     of the peer's SIGNATURE_HASH_ALGORITHMS; empty where it sent none
     certificate_requested  whether the peer sent CERTREQ already here (responders do)
     fragmentation   whether both sides said that they take fragments (RFC 7383)
+    seen            what of a client's first requests tells its kind; None where we began
     follows_redirects  whether the initiator goes where it is sent (RFC 5685)
     childless       whether the responder says that it takes an IKE_AUTH without a child (RFC 6023)
     """
@@ -48,7 +55,19 @@ class Keyed:
     certificate_requested: bool
     childless: bool = False
     fragmentation: bool = False
+    seen: Seen | None = None
     follows_redirects: bool = False
+
+    @property
+    def quirks(self) -> Quirks:
+        """What is done otherwise for the peer, as the configuration says, or its kind wants it."""
+        found = fingerprint(self.seen) if self.seen is not None else None
+        return quirks_for(self.connection.quirks, found)
+
+    @property
+    def client(self) -> str | None:
+        """What the peer is, in words; None where we began, and where it is nobody we know."""
+        return describe(self.seen) if self.seen is not None and fingerprint(self.seen) is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,12 @@ class Authenticated:
     proof: PeerAuthenticated
     local_id: Identification
     remote_id: Identification
+    admission: Admission = NO_ADMISSION
+
+    @property
+    def contact(self) -> Contact:
+        """Whom the IKE SA is with: what an INITIAL_CONTACT of the same is about."""
+        return self.local_id, self.remote_id, self.proof.proof.user
 
 
 @dataclass(frozen=True, slots=True)

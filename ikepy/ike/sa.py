@@ -29,7 +29,7 @@ from ikepy.ike.errors import GaveUp, IkeError
 from ikepy.ike.exchanges import answering, ike_auth, ike_sa_init, informational, is_allowed
 from ikepy.ike.exchanges.rekey_ike import Successor
 from ikepy.ike.exchanges.view import Answer
-from ikepy.ike.faults import is_fatal, notify_for
+from ikepy.ike.faults import answer_to, is_fatal
 from ikepy.ike.granting import Granting
 from ikepy.ike.host import Host
 from ikepy.ike.moving import Moving
@@ -82,7 +82,7 @@ class IkeSa(Viewing):
         self.held: IkeSa | None = None
         self.held_by: IkeSa | None = None
         self.is_announced = self.has_heard = False
-        self.deleted_ahead: set[Spi] = set()
+        self.claim, self.left_behind, self.deleted_ahead = None, (), set[Spi]()
         self.created_at = self.heard_at = host.now
         self._answering: Received | None = None
         self._unmoved: Successor | None = None
@@ -129,7 +129,7 @@ class IkeSa(Viewing):
                 case (TimerName.PATIENCE, _):
                     self._give_up("no usable answer")
                 case (TimerName.HALF_OPEN, _):
-                    self.close("the peer began and did not go on")
+                    self.close(self.why_unfinished)
                 case (TimerName.FRAGMENTS, _):
                     self.channel.forget_fragments()
                 case (TimerName.LINGER, _):
@@ -191,7 +191,8 @@ class IkeSa(Viewing):
     # -- requests ------------------------------------------------------------------------------------------------
 
     def _receive_request(self, datagram: Datagram, header: IkeHeader) -> None:
-        if not is_allowed(self._phase, header.exchange, we_initiated=self.is_initiator):
+        waits = self.responding is not None and isinstance(self.responding.waiting_for, Respond)
+        if not is_allowed(self._phase, header.exchange, we_initiated=self.is_initiator, in_rounds=waits):
             phase = type(self._phase).__name__.lower()
             self.host.drop(datagram, DropReason.NOT_ALLOWED_NOW, f"the IKE SA is {phase}", header)
             return
@@ -218,6 +219,7 @@ class IkeSa(Viewing):
     def _say_received(self, message: Message, datagram: Datagram) -> None:
         octets, fragments = len(datagram.octets), datagram.fragments
         self.host.observer.message_received(message, octets, datagram.path, repeat=False, fragments=fragments)
+        self.explain(message)
 
     def _start_responding(self) -> None:
         received, keyed, waiting = self._answering, self.keyed, self.responding
@@ -249,7 +251,7 @@ class IkeSa(Viewing):
         self.decided(f"refused: {fault}", warning=True)
         if isinstance(self._phase, Connecting):
             self.channel.spi_r = bytes(8)
-        self._send_response((notify_for(fault, self._phase),))
+        self._send_response(answer_to(fault, self._phase))
         if isinstance(self._phase, Connecting | Authenticating) or is_fatal(fault):
             self.close(str(fault))
 

@@ -20,6 +20,8 @@ from ikepy.wire.message import Message
 from ikepy.wire.payloads import Sk, Skf
 from ikepy.wire.registry import ExchangeType, PayloadType
 
+IPV4 = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Plain:
@@ -55,13 +57,18 @@ class Sealer:
     def __init__(self, protection: Protection, sizes: PathSizes) -> None:
         self._protection, self._sizes = protection, sizes
 
-    def seal(self, message: Message, path: Path, fragmentation: Fragmentation) -> Sealed:
-        """Seal a message for a path; NO and ACCEPT: in one datagram, whatever its size."""
+    def seal(self, message: Message, path: Path, fragmentation: Fragmentation, most4: int | None = None) -> Sealed:
+        """Seal a message for a path; NO and ACCEPT: in one datagram, whatever its size.
+
+        most4   octets of the largest IPv4 datagram that the peer is known to like
+        """
         first, octets = build_chain(message.payloads)
         plain = Plain(message.header, first, octets)
         if fragmentation in {Fragmentation.NO, Fragmentation.ACCEPT}:
             return Sealed((self._protection.seal_octets(plain.header, Sk(first, b""), octets),), plain)
         size = self._sizes.of(path)
+        if most4 is not None and path.remote.address.version == IPV4:
+            size = min(size, most4)
         most = self._protection.most_plaintext(room_for_ike(size, path), Sk(first, b""))
         is_informational = message.header.exchange is ExchangeType.INFORMATIONAL
         is_forced = fragmentation is Fragmentation.FORCE and bool(octets) and not is_informational

@@ -7,6 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ikepy.ike.admission import (
+    AnswerEap,
+    BeginEap,
+    EapIdentity,
+    FollowEap,
+    HoldAddresses,
+    JoinEap,
+    LendAddresses,
+    VerifyEapAuth,
+)
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import (
     AllocateSpi,
@@ -30,9 +40,9 @@ from ikepy.ike.effects import (
     TrustAnchorHashes,
     VerifyAuth,
 )
-from ikepy.ike.events import ChildSnapshot, IkeSnapshot
+from ikepy.ike.events import ChildSnapshot, IkeSnapshot, Session
 from ikepy.ike.exchanges.view import authenticated_ids
-from ikepy.ike.phases import Authenticating, Closed, Closing, Connecting, Established, Rekeyed
+from ikepy.ike.phases import Authenticated, Authenticating, Closed, Closing, Connecting, Established, Keyed, Rekeyed
 from ikepy.ike.timers import TimerName
 
 if TYPE_CHECKING:
@@ -65,6 +75,14 @@ _WORDS: dict[type[Effect[Any]], str] = {
     InstallOutbound: "the kernel to change over to the new child",
     LookAtInbound: "the kernel's counters",
     RemoveChildSa: "the kernel to remove the child",
+    BeginEap: "the beginning of EAP",
+    AnswerEap: "the check of the client's EAP",
+    EapIdentity: "a look at the user",
+    VerifyEapAuth: "the check of the peer's proof",
+    JoinEap: "the beginning of EAP",
+    FollowEap: "our answer in EAP",
+    LendAddresses: "addresses for the peer",
+    HoldAddresses: "the kernel to take our addresses",
 }
 
 
@@ -98,6 +116,24 @@ def snapshot_ike(sa: IkeSa) -> IkeSnapshot:
         queued=tuple(str(wish) for wish in sa.pending),
         rekey_at=sa.agenda.instant(TimerName.REKEY),
         reauth_at=sa.agenda.instant(TimerName.REAUTHENTICATE),
+        session=session_of(authenticated, keyed) if authenticated is not None and keyed is not None else None,
+    )
+
+
+def session_of(authenticated: Authenticated, keyed: Keyed) -> Session:
+    """Who the peer is, and what it has of us, or we of it."""
+    proof, admission = authenticated.proof, authenticated.admission
+    return Session(
+        method=proof.method,
+        user=proof.proof.user,
+        groups=admission.rights.groups,
+        lent=admission.lent,
+        given=admission.given,
+        dns=admission.dns,
+        domains=admission.domains,
+        client=keyed.client,
+        quirks=keyed.quirks.words(),
+        idle_timeout=admission.rights.idle_timeout or None,
     )
 
 

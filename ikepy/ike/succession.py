@@ -102,6 +102,7 @@ class Succession:
         new.protect(keyed)
         new.channel.sizes.inherit(sa.channel.sizes)
         new.enter(Established(keyed, sa.authenticated, sa.now))
+        sa.host.holdings.hold(sa.authenticated.admission)
         new.moving.take_over(sa.moving)
         return new
 

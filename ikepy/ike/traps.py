@@ -18,10 +18,10 @@ from ikepy.ike.actions import Path
 from ikepy.ike.backoff import wait_after
 from ikepy.ike.child import expand, make_policies, priority
 from ikepy.ike.effects import AskAgain, InstallPolicies, RemovePolicies, ResolvePath
+from ikepy.ike.ends import ends_of
 from ikepy.ike.errors import IkeError, PeerUnknown
 from ikepy.ike.events import InstalledPolicy
 from ikepy.ike.keeper_host import KeeperHost, KeeperTimer, Purpose
-from ikepy.ike.narrowing import resolve
 from ikepy.ike.wanting import Named
 from ikepy.ipsec import Direction, Mode, Owner, PolicyAction, PolicySpec
 from ikepy.wire.ts import TrafficSelector
@@ -212,7 +212,8 @@ class Traps:
         child, owner = named.child, owner_of(named)
         if path is None:
             return Placed(owner, named, None, child.local_ts, child.remote_ts, make_shunt_policies(child))
-        local, remote = resolve(child.local_ts, path.local.address), resolve(child.remote_ts, path.remote.address)
+        ends = ends_of(path)
+        local, remote = ends.local_of(child), ends.remote_of(child)
         pairs = expand(local, remote)
         reqid = self._host.reqid_for(named.connection.name, child.name)
         return Placed(owner, named, reqid, local, remote, make_policies(child, pairs, path, reqid))
@@ -271,8 +272,8 @@ def make_shunt_policies(child: ChildConfig) -> tuple[PolicySpec, ...]:
             _ACTIONS[child.mode],
             None,
             priority(selector) - BEFORE,
-            child.mark,
-            child.if_id,
+            child.mark_of(inbound=direction is not Direction.OUT),
+            child.if_id_of(inbound=direction is not Direction.OUT),
         )
         for selector in expand(child.local_ts, child.remote_ts)
         for direction in (Direction.OUT, Direction.IN, Direction.FORWARD)

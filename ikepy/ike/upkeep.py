@@ -77,7 +77,7 @@ class Upkeep:
         sa, agenda = self._sa, self._sa.agenda
         times = ike_times(sa.connection, sa.entropy)
         ends = [self._authentication_ends] if self._authentication_ends is not None else []
-        if times.rekey_after is not None:
+        if times.rekey_after is not None and not sa.quirks.never_rekey_ike:
             agenda.set(TimerName.REKEY, sa.now + times.rekey_after)
             ends.append(sa.now + sa.connection.rekey_time + max(times.over, LEAST_OVER))
         if ends:

@@ -6,28 +6,43 @@ Not here: what an IkeSa does with its inputs (sa.py).
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ikepy.config.model import Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Path
+from ikepy.ike.admission import NO_ADMISSION
 from ikepy.ike.agenda import Agenda
-from ikepy.ike.causes import Cause
 from ikepy.ike.channel import Channel
 from ikepy.ike.child import ChildSa, Negotiated
 from ikepy.ike.child_table import ChildTable, Replacement
 from ikepy.ike.conversation import Conversation
 from ikepy.ike.effects import MoveChildSa
-from ikepy.ike.errors import AuthenticationFailed
-from ikepy.ike.events import AttemptFailed, ChildSaRekeyed
+from ikepy.ike.ends import Ends, ends_of
+from ikepy.ike.events import AttemptFailed, ChildSaRekeyed, Claim
 from ikepy.ike.host import Host
 from ikepy.ike.nat import NatFindings
-from ikepy.ike.phases import Authenticated, Closed, Closing, Connecting, Established, Keyed, Phase, Rekeyed
+from ikepy.ike.peering import Peering
+from ikepy.ike.phases import (
+    Authenticated,
+    Authenticating,
+    Closed,
+    Closing,
+    Connecting,
+    Established,
+    Keyed,
+    Phase,
+    Rekeyed,
+)
 from ikepy.ike.snapshot import snapshot_child, snapshot_ike
 from ikepy.ike.timers import TimerName
-from ikepy.ike.uniqueness import Again, Verdict, verdict_on_earlier
 from ikepy.ike.wishes import WantChildDeleted, WantForeignChildDeleted, Wish
 from ikepy.ipsec import SaId, Spi
+from ikepy.personas.fingerprint import Seen
+from ikepy.personas.ms_status import MS_NOTIFY_STATUS, describe_ms_status
+from ikepy.personas.quirks import NO_QUIRKS, Quirks
+from ikepy.wire.message import Message
 from ikepy.wire.payloads import Identification
 from ikepy.wire.redirect import Gateway
 
@@ -41,8 +56,6 @@ if TYPE_CHECKING:
 
 MOST_CHILDREN = 256
 "Children of one IKE SA; a peer that wants more is told NO_ADDITIONAL_SAS."
-LEFT_TO_PEER = 60.0
-"Seconds a peer that has come again has to delete its earlier IKE SA (`unique = replace` and `keep`)."
 RETIREMENT = 5.0
 "Seconds a replaced and deleted child's inbound state stays for packets in flight."
 OF_CHILDREN = frozenset({"CREATE_CHILD_SA", "rekey child", "delete child"})
@@ -51,7 +64,7 @@ MAKING_CHILDREN = OF_CHILDREN - {"delete child"}
 REKEY_IKE = "rekey IKE SA"
 
 
-class Viewing:
+class Viewing(Peering):
     """Facts of an IKE SA, and the named things an exchange may do to it."""
 
     host: Host
@@ -71,6 +84,7 @@ class Viewing:
     granting: Granting
     is_announced: bool
     deleted_ahead: set[Spi]
+    claim: Claim | None
     _unmoved: Successor | None
     _phase: Phase
     _connection: ConnectionConfig
@@ -114,11 +128,40 @@ class Viewing:
         return phase.authenticated if isinstance(phase, Established | Closing | Rekeyed | Closed) else None
 
     @property
+    def quirks(self) -> Quirks:
+        """What is done otherwise for this peer."""
+        return self.keyed.quirks if self.keyed is not None else NO_QUIRKS
+
+    def has_shown(self, identity: Identification, seen: Seen | None) -> None:
+        """The peer's first request of IKE_AUTH has come: who it says to be, and more of what it is."""
+        if isinstance(self._phase, Authenticating):
+            self._phase = replace(self._phase, keyed=replace(self._phase.keyed, seen=seen))
+            self.claim = Claim(self.path, identity, client=self._phase.keyed.client)
+
+    def has_claimed(self, user: str, method: str, doom: str = "") -> None:
+        """The peer is in the middle of EAP as somebody; `doom` is why it will not be let in, where that is known."""
+        if self.claim is not None:
+            user, method = user or self.claim.user, method or self.claim.method
+            self.claim = replace(self.claim, path=self.path, user=user, method=method, doom=doom)
+
+    @property
+    def why_unfinished(self) -> str:
+        """Why a peer that began may not have gone on."""
+        doom = self.claim.doom if self.claim is not None else ""
+        return f"{doom}; the peer did not go on" if doom else "the peer began and did not go on"
+
+    @property
     def peer_identity(self) -> Identification:
         """The peer's proven identity; only of an authenticated IKE SA."""
         authenticated = self.authenticated
         assert authenticated is not None  # noqa: S101 - exchanges about children are allowed only then
         return authenticated.remote_id
+
+    def explain(self, message: Message) -> None:
+        """Say in words what a Windows says by its private notify."""
+        status = message.notify(MS_NOTIFY_STATUS)
+        if status is not None:
+            self.decided(describe_ms_status(status.octets), warning=True)
 
     @property
     def is_closing(self) -> bool:
@@ -228,10 +271,6 @@ class Viewing:
         """The states we receive by."""
         return tuple(child.spec.inbound.id for child in self.table.children.values())
 
-    def is_first_contact(self) -> bool:
-        """Whether we have no other IKE SA with this peer."""
-        return not self.host.has_other_contact(self.unique_id, self._connection, self.path)
-
     def candidates(self) -> tuple[ConnectionConfig, ...]:
         """The connections that the addresses of the path allow."""
         return self.host.candidates(self.path)
@@ -262,25 +301,11 @@ class Viewing:
         """Send there from now on."""
         self.channel.path = path
 
-    def settle_uniqueness(
-        self, connection: ConnectionConfig, local: Identification, remote: Identification, *, initial_contact: bool
-    ) -> None:
-        """The peer is proven: close what it has not any more, or may not have twice."""
-        for other in self.host.earlier(self.unique_id, local, remote):
-            same_address = other.path.remote.address == self.path.remote.address
-            crossed = isinstance(other.phase, Established) and other.phase.since >= self.created_at
-            again = Again(initial_contact, crossed, same_address, self.is_initiator or other.is_initiator)
-            match verdict_on_earlier(connection.unique, again):
-                case Verdict.CLOSED:
-                    other.close("the peer has begun anew (INITIAL_CONTACT)", Cause.SUPERSEDED)
-                case Verdict.DELETED:
-                    other.terminate(f"{remote} has come again from {self.path.remote.address}", Cause.SUPERSEDED)
-                case Verdict.LEFT_TO_PEER:
-                    other.agenda.set(TimerName.SUPERSEDED, self.now + LEFT_TO_PEER)
-                case Verdict.NEW_REFUSED:
-                    raise AuthenticationFailed(
-                        f"{remote} has an IKE SA from {other.path.remote.address} already, and `unique = keep`"
-                    )
+    @property
+    def ends(self) -> Ends:
+        """What `dynamic` stands for on both sides; before both are known, the addresses of the path."""
+        known = self.authenticated
+        return ends_of(self.path, known.admission if known is not None else NO_ADMISSION)
 
     def decided(self, decision: str, *, warning: bool = False) -> None:
         """Tell the observer of a choice and its reason."""

@@ -8,103 +8,56 @@ Not here: netlink (xfrm.py), a SAD and SPD in memory (decoupled.py).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from errno import ENOENT, ESRCH
 from functools import partial
-from types import TracebackType
-from typing import Protocol
+from ipaddress import ip_network
 
 import trio
 
 from ikepy.crypto.entropy import Entropy
-from ikepy.ike.effects import InboundSeen
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import KernelEvent
 from ikepy.ipsec import (
     ChildSaSpec,
     IpAddress,
     IpNetwork,
-    Mark,
     Owner,
     PolicySpec,
+    RouteKind,
     RouteSpec,
-    SaCounters,
     SaId,
     SaSpec,
     Spi,
 )
 from ikepy.kernel.early import EarlyPackets
 from ikepy.kernel.interface import MOST_EVENTS, KernelLosses, LinkTable
-from ikepy.kernel.netlink import NetlinkFailed, Refusal
+from ikepy.kernel.looking import Looking, Tables, Turn
+from ikepy.kernel.netlink import NetlinkFailed
 from ikepy.kernel.operations import (
     AddState,
     DeletePolicy,
     DeleteState,
     Operation,
     ReplacePolicy,
+    UpdateState,
     error_of,
     inverse,
     operations_of,
 )
 from ikepy.kernel.owners import PolicyTable, key_of, peer_of
-from ikepy.kernel.progress import FRESH, Progress
+from ikepy.kernel.progress import FRESH
 from ikepy.kernel.state_book import StateBook
+from ikepy.kernel.tallies import Tallies
 from ikepy.wire.registry import ProtocolId
 
 _FIRST_SPI = 256
 _SPI_DRAWS = 100
 
 
-class Tables(Protocol):
-    """A SAD and an SPD."""
-
-    async def apply(self, operations: Sequence[Operation]) -> list[Refusal | None]:
-        """Do all of it in one write, going on after what is refused.
-
-        Raises ValueError, having done nothing, where something cannot be said; NetlinkFailed where it is unknown what
-        was done.
-        """
-
-    async def states(self) -> tuple[SaSpec, ...]:
-        """The states of ours."""
-
-    async def policies(self) -> tuple[PolicySpec, ...]:
-        """The policies of ours."""
-
-    async def counters(self, sa: SaId, mark: Mark | None) -> SaCounters | None:
-        """What was counted of a state; None where there is none."""
-
-    async def progress(self, spec: SaSpec) -> Progress | None:
-        """How far a state has come; None where there is none."""
-
-
-class _Turn:
-    """A turn in the FIFO: once it has come, whoever has it is not cancelled any more."""
-
-    __slots__ = ("_fifo", "_shield")
-
-    def __init__(self, fifo: trio.StrictFIFOLock) -> None:
-        self._fifo = fifo
-        self._shield = trio.CancelScope(shield=True)
-
-    async def __aenter__(self) -> None:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            self._fifo.acquire_nowait()
-        except trio.WouldBlock:
-            await self._fifo.acquire()
-        self._shield.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._shield.__exit__(kind, error, trace)
-        self._fifo.release()
-
-
-class BookedKernel:
+class BookedKernel(Looking):
     """The order of effects and the books of who holds what, over the tables it is given."""
 
     def __init__(self, entropy: Entropy, tables: Tables, links: LinkTable, early: EarlyPackets) -> None:
@@ -112,10 +65,10 @@ class BookedKernel:
         self._tables = tables
         self._links = links
         self._early = early
-        self._turn = partial(_Turn, trio.StrictFIFOLock())
+        self._turn = partial(Turn, trio.StrictFIFOLock())
         self._reserved: set[Spi] = set()
         self._states = StateBook()
-        self._policies = PolicyTable()
+        self._policies, self._tallies = PolicyTable(), Tallies()
         self._routes: dict[Owner, list[RouteSpec]] = {}
         self._tell, self.events = trio.open_memory_channel[KernelEvent](MOST_EVENTS)
         self.losses = KernelLosses()
@@ -191,7 +144,8 @@ class BookedKernel:
         """Remove the outbound state of a child in whose place another has come: packets change over to that."""
         # Not in one write with the other's: taking this back would begin its sequence numbers anew.
         outbound = self._states.find(child.owner, inbound=False) if child is not None else None
-        if outbound is not None:
+        if child is not None and outbound is not None:
+            await self._tally(child.owner, outbound)
             self._states.remove(outbound.id)
             await self._undo([DeleteState(outbound)])
 
@@ -205,6 +159,7 @@ class BookedKernel:
         self._policies.commit(plan)
         operations = operations_of(plan)
         for spec in self._states.of(child.owner):
+            await self._tally(child.owner, spec)
             self._states.remove(spec.id)
             operations.append(DeleteState(spec))
         try:
@@ -218,23 +173,31 @@ class BookedKernel:
             before = self._states.of(child.owner)
             if not before:
                 return
-            plan = self._policies.plan_add(child.owner, child.policies, peer_of(child))
+            plan = self._policies.plan_change(child.owner, child.policies, peer_of(child))
             first: list[Operation] = []
             last: list[Operation] = []
-            after = []
+            stayed, after = [], []
             for spec in before:
                 moved = child.inbound if spec.inbound else child.outbound
                 if moved == spec:
                     continue
+                if _is_there(spec, moved):
+                    first.append(UpdateState(moved, spec))
+                    stayed.append((spec, moved))
+                    continue
                 progress = await self._tables.progress(spec) or FRESH
-                new, gone = AddState(moved, progress.continued()), DeleteState(spec, progress.continued())
+                goes_on = progress if spec.inbound else progress.continued()
+                new, gone = AddState(moved, goes_on), DeleteState(spec, goes_on)
                 # The old one of the same name must go before; one of another stays until the new one is there.
                 first += (gone, new) if moved.id == spec.id else (new,)
                 last += () if moved.id == spec.id else (gone,)
                 after.append((spec, moved))
+            counted = [await self._tables.counters(spec.id, spec.mark) for spec, _ in after]
             await self._do([*first, *operations_of(plan), *last])
             self._policies.commit(plan)
-            for spec, moved in after:
+            for (spec, _), seen in zip(after, counted, strict=True):
+                self._tallies.add(child.owner, seen, inbound=spec.inbound)
+            for spec, moved in (*stayed, *after):
                 self._states.remove(spec.id)
                 self._states.add(child.owner, moved)
             await self._move_routes(child)
@@ -266,32 +229,7 @@ class BookedKernel:
             self._policies.commit(plan)
             await self._undo(operations_of(plan))
 
-    # -- looking, and the end ------------------------------------------------------------------------------------
-
-    async def counters(self, sa: SaId) -> SaCounters | None:
-        """What the kernel counted of a state; None where there is no such state."""
-        booked = self._states.get(sa)
-        return await self._tables.counters(sa, booked.mark if booked is not None else None)
-
-    async def seen_inbound(self, states: Sequence[SaId]) -> InboundSeen:
-        """What came in by these states; those that are gone count as nothing."""
-        await trio.lowlevel.checkpoint()
-        found = [counted for sa in states if (counted := await self.counters(sa)) is not None]
-        used = [counted.last_used for counted in found if counted.last_used is not None]
-        idle = max(time.time() - max(used), 0.0) if used else None
-        return InboundSeen(idle, sum(counted.packets for counted in found))
-
-    async def ask_again(self, reqid: int) -> None:
-        """Have the next packet that meets a trap of that request ID ask once more."""
-        await trio.lowlevel.checkpoint()
-
-    async def dump_states(self) -> tuple[SaSpec, ...]:
-        """The states of ours in the kernel, whoever of us installed them."""
-        return await self._tables.states()
-
-    async def dump_policies(self) -> tuple[PolicySpec, ...]:
-        """The policies of ours in the kernel, shunts included."""
-        return await self._tables.policies()
+    # -- the end -------------------------------------------------------------------------------------------------
 
     async def remove_leftovers(self) -> int:
         """Remove what is ours by its range and not in the books, and say how many states and policies that was."""
@@ -310,6 +248,8 @@ class BookedKernel:
             try:
                 for owner in tuple(self._routes):
                     await self._remove_routes(owner)
+                await self._links.remove_addresses()
+                await self._links.remove_interfaces()
             finally:
                 await self._undo(operations)
 
@@ -370,12 +310,25 @@ class BookedKernel:
         for destination, local in child.routes_wanted:
             source = choose_source(local, await self._links.local_addresses(), child.outbound.source)
             if source is not None and source.version == destination.version:
-                found.append(RouteSpec(destination, source))
+                found.append(RouteSpec(destination, source, child.mtu, child.interface))
+        peer = child.outbound.destination
+        if child.interface is not None and any(_holds(route.destination, peer) for route in found):
+            # Else what is protected would be sent into the tunnel again.
+            found.append(RouteSpec(ip_network(peer), None, kind=RouteKind.THROW))
         return found
 
     async def _remove_routes(self, owner: Owner) -> None:
         for route in reversed(self._routes.pop(owner, [])):
             await self._links.remove_route(route)
+
+
+def _is_there(spec: SaSpec, moved: SaSpec) -> bool:
+    """Whether a state only gets other ports of encapsulation: Linux changes those in place, and nothing else."""
+    return spec.encap is not None and moved.encap is not None and replace(moved, encap=spec.encap) == spec
+
+
+def _holds(network: IpNetwork, address: IpAddress) -> bool:
+    return network.version == address.version and address in network
 
 
 def choose_source(local: Sequence[IpNetwork], addresses: Sequence[IpAddress], outer: IpAddress) -> IpAddress | None:

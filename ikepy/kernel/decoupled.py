@@ -7,6 +7,7 @@ Not here: packets. Whoever wants counters or notices says so by count() and noti
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from errno import EEXIST, ENOENT, ESRCH
@@ -14,18 +15,28 @@ from ipaddress import IPv4Address
 
 import trio
 
+from ikepy.config.host import InterfaceConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.events import Expire, KernelEvent
 from ikepy.ipsec import IpAddress, Mark, PolicySpec, RouteSpec, SaCounters, SaId, SaSpec
 from ikepy.kernel.base import BookedKernel
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.netlink import Refusal
-from ikepy.kernel.operations import AddPolicy, AddState, DeletePolicy, DeleteState, Operation, ReplacePolicy
+from ikepy.kernel.operations import (
+    AddPolicy,
+    AddState,
+    DeletePolicy,
+    DeleteState,
+    Operation,
+    ReplacePolicy,
+    UpdateState,
+)
 from ikepy.kernel.owners import PolicyKey, key_of
 from ikepy.kernel.progress import FRESH, Progress
 from ikepy.kernel.translate import make_policy, make_state
 
 _LOOPBACK = IPv4Address("127.0.0.1")
+_ETHERNET_MTU = 1500
 
 
 class MemoryTables:
@@ -97,17 +108,6 @@ class _View:
         """Do one; 0 or what Linux would refuse it with."""
         memory = self._memory
         match operation:
-            case AddState(spec, progress):
-                if spec.id in memory.sad:
-                    return EEXIST
-                memory.progress[spec.id] = progress
-                memory.sad[spec.id] = replace(spec, inbound=False)
-                memory.counts[spec.id] = SaCounters(octets=0, packets=0, last_used=None, added=0)
-            case DeleteState(spec):
-                memory.progress.pop(spec.id, None)
-                if memory.sad.pop(spec.id, None) is None:
-                    return ESRCH
-                memory.counts.pop(spec.id)
             case AddPolicy(policy):
                 if key_of(policy) in memory.spd:
                     return EEXIST
@@ -119,6 +119,24 @@ class _View:
                 if memory.spd.pop(key_of(policy), None) is None:
                     return ENOENT
                 memory.indexes.pop(key_of(policy), None)
+            case _:
+                return self._apply_to_state(operation)
+        return 0
+
+    def _apply_to_state(self, operation: AddState | UpdateState | DeleteState) -> int:
+        memory, spec = self._memory, operation.spec
+        if (spec.id in memory.sad) is isinstance(operation, AddState):
+            return EEXIST if isinstance(operation, AddState) else ESRCH
+        match operation:
+            case AddState(spec, progress):
+                memory.progress[spec.id] = progress
+                memory.sad[spec.id] = replace(spec, inbound=False)
+                memory.counts[spec.id] = SaCounters(octets=0, packets=0, last_used=None, added=0)
+            case UpdateState(spec):
+                memory.sad[spec.id] = replace(spec, inbound=False)
+            case DeleteState(spec):
+                for table in (memory.sad, memory.progress, memory.counts):
+                    table.pop(spec.id, None)
         return 0
 
 
@@ -152,20 +170,57 @@ class FixedLinks:
     def __init__(self, addresses: Sequence[IpAddress] = (_LOOPBACK,)) -> None:
         self.addresses = tuple(addresses)
         self.routes: list[RouteSpec] = []
+        self.held: Counter[IpAddress] = Counter()
+        self.interfaces: tuple[InterfaceConfig, ...] = ()
+
+    async def make_interfaces(self, interfaces: Sequence[InterfaceConfig]) -> None:
+        """Note interfaces."""
+        await trio.lowlevel.checkpoint()
+        self.interfaces = tuple(interfaces)
+
+    async def remove_interfaces(self) -> None:
+        """Forget them."""
+        await trio.lowlevel.checkpoint()
+        self.interfaces = ()
+
+    async def hold_addresses(self, addresses: Sequence[IpAddress], interface: str | None = None) -> None:
+        """Note addresses."""
+        await trio.lowlevel.checkpoint()
+        self.held.update(addresses)
+
+    async def drop_addresses(self, addresses: Sequence[IpAddress]) -> None:
+        """Forget addresses, each once."""
+        await trio.lowlevel.checkpoint()
+        self.held -= Counter(addresses)
+
+    async def remove_addresses(self) -> None:
+        """Forget all of them."""
+        await trio.lowlevel.checkpoint()
+        self.held.clear()
 
     async def source_address_for(self, destination: IpAddress) -> IpAddress | None:
         """The first address of the destination's family."""
         await trio.lowlevel.checkpoint()
         return next((address for address in self.addresses if address.version == destination.version), None)
 
+    async def path_mtu_to(self, destination: IpAddress) -> int | None:
+        """Ethernet's, where there is an address to send from."""
+        return _ETHERNET_MTU if await self.source_address_for(destination) is not None else None
+
     async def local_addresses(self) -> tuple[IpAddress, ...]:
+        """The addresses, and those that are held."""
+        await trio.lowlevel.checkpoint()
+        return (*self.addresses, *self.held)
+
+    async def usable_addresses(self) -> tuple[IpAddress, ...]:
         """The addresses."""
         await trio.lowlevel.checkpoint()
         return self.addresses
 
-    async def usable_addresses(self) -> tuple[IpAddress, ...]:
-        """The addresses."""
-        return await self.local_addresses()
+    async def addresses_by_interface(self) -> dict[str, tuple[IpAddress, ...]]:
+        """All addresses, on one interface."""
+        await trio.lowlevel.checkpoint()
+        return {"eth0": self.addresses}
 
     async def add_route(self, route: RouteSpec, toward: IpAddress | None = None) -> None:
         """Note a route."""

@@ -15,9 +15,11 @@ from typing import Protocol
 
 import trio
 
+from ikepy.config.host import InterfaceConfig
 from ikepy.ike.effects import InboundSeen
 from ikepy.ike.events import KernelEvent
 from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, PolicySpec, RouteSpec, SaCounters, SaId, SaSpec, Spi
+from ikepy.kernel.tallies import Octets
 from ikepy.wire.registry import ProtocolId
 
 REQID_BASE = 0x1CE00000
@@ -48,11 +50,29 @@ class LinkTable(Protocol):
     async def source_address_for(self, destination: IpAddress) -> IpAddress | None:
         """Our address in packets to `destination`, by the routing table without routes of ours; None without a route."""
 
+    async def path_mtu_to(self, destination: IpAddress) -> int | None:
+        """Octets of the largest packet that gets to `destination`, as far as the kernel knows; None without a way."""
+
     async def usable_addresses(self) -> tuple[IpAddress, ...]:
         """Those of our addresses whose interface can send at present."""
 
     async def local_addresses(self) -> tuple[IpAddress, ...]:
-        """Every address of this host that can be bound; link-local ones carry their interface's index as scope."""
+        """Every address of this host that can be bound; link-local ones carry their interface's name as scope."""
+
+    async def addresses_by_interface(self) -> dict[str, tuple[IpAddress, ...]]:
+        """Our own addresses by the names of their interfaces; without those that gateways gave us."""
+
+    async def hold_addresses(self, addresses: Sequence[IpAddress], interface: str | None = None) -> None:
+        """Have addresses that a gateway gave us, each counted; raises KernelRefused, and then none of them.
+
+        interface   that gets them; None is lo
+        """
+
+    async def drop_addresses(self, addresses: Sequence[IpAddress]) -> None:
+        """Take one hold_addresses() back; an address goes with the last."""
+
+    async def remove_addresses(self) -> None:
+        """Take off all of them."""
 
     async def add_route(self, route: RouteSpec, toward: IpAddress | None = None) -> None:
         """Send packets for `route.destination` the way to `toward` (the peer), from `route.source`; counted.
@@ -64,7 +84,13 @@ class LinkTable(Protocol):
         """Send the packets of a route the way to `toward` from now on; nothing where there is no such route."""
 
     async def remove_route(self, route: RouteSpec) -> None:
-        """Take one add_route() back; the route goes with the last."""
+        """Take one add_route() back; the route goes with the last, and changes where another source is left."""
+
+    async def make_interfaces(self, interfaces: Sequence[InterfaceConfig]) -> None:
+        """Make interfaces of ours, with their addresses and routes; raises KernelRefused, and then there is none."""
+
+    async def remove_interfaces(self) -> None:
+        """Take them away."""
 
 
 class Kernel(Protocol):
@@ -124,6 +150,15 @@ class Kernel(Protocol):
 
     async def counters(self, sa: SaId) -> SaCounters | None:
         """What the kernel counted of a state; None where there is no such state."""
+
+    def count_octets(self, owner: Owner) -> None:
+        """Count the octets of an owner (a child) from now on, also those of states of its that go, until forget_octets()."""
+
+    async def octets_of(self, owner: Owner) -> Octets:
+        """What went by all states that a counted owner has, or had."""
+
+    def forget_octets(self, owner: Owner) -> None:
+        """Count no longer for an owner."""
 
     async def seen_inbound(self, states: Sequence[SaId]) -> InboundSeen:
         """What came in by these states; those that are gone count as nothing."""

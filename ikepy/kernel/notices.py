@@ -19,11 +19,12 @@ from pyroute2.netlink import nlmsg
 
 from ikepy.ike.events import Acquire, Expire, KernelEvent, Mapping
 from ikepy.ipsec import SaId, SaSpec
+from ikepy.kernel.addresses import unpack_address
 from ikepy.kernel.interface import KernelLosses
 from ikepy.kernel.messages import MESSAGE_CLASSES, numbers, xfrm_message
 from ikepy.kernel.messages.structures import XFRM_INF, xfrm_usersa_info
 from ikepy.kernel.netlink import open_netlink, split
-from ikepy.kernel.translate import read_selector, read_state_id, state_id, unpack_address
+from ikepy.kernel.translate import read_selector, read_state_id, state_id
 
 GROUPS = sum(
     1 << (group - 1) for group in (numbers.XFRMNLGRP_ACQUIRE, numbers.XFRMNLGRP_EXPIRE, numbers.XFRMNLGRP_MAPPING)

@@ -35,6 +35,14 @@ class DeleteState:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateState:
+    """Give a state other ports of encapsulation where it is: its sequence numbers go on by themselves."""
+
+    spec: SaSpec
+    before: SaSpec
+
+
+@dataclass(frozen=True, slots=True)
 class AddPolicy:
     """Install a policy; refused with EEXIST where one has its key."""
 
@@ -56,7 +64,7 @@ class DeletePolicy:
     spec: PolicySpec
 
 
-Operation = AddState | DeleteState | AddPolicy | ReplacePolicy | DeletePolicy
+Operation = AddState | UpdateState | DeleteState | AddPolicy | ReplacePolicy | DeletePolicy
 
 
 def operations_of(plan: Plan) -> list[Operation]:
@@ -75,6 +83,8 @@ def inverse(operation: Operation) -> Operation:
             return DeleteState(spec)
         case DeleteState(spec, progress):
             return AddState(spec, progress)
+        case UpdateState(spec, before):
+            return UpdateState(before, spec)
         case AddPolicy(policy):
             return DeletePolicy(policy)
         case ReplacePolicy(after, before):
@@ -92,7 +102,7 @@ def error_of(operation: Operation, refusal: Refusal, *, is_first: bool) -> Kerne
             return KernelRefused(
                 f"the peer chose SPI {spec.spi:08x}, which another SA to {spec.destination} has: it should try again"
             )
-        case AddState(spec) | DeleteState(spec):
+        case AddState(spec) | UpdateState(spec) | DeleteState(spec):
             what = f"the SA {spec.spi:08x} from {spec.source} to {spec.destination} ({_algorithms(spec)})"
         case AddPolicy(policy) if refusal.errno == EEXIST:
             return PolicyTaken(

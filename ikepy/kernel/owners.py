@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ikepy.ike.errors import PolicyTaken
-from ikepy.ipsec import ChildSaSpec, Direction, IpAddress, Owner, PolicyAction, PolicySpec
+from ikepy.ipsec import ChildSaSpec, Direction, IpAddress, Mode, Owner, PolicyAction, PolicySpec
 from ikepy.kernel.shunts import shunts_for
 
 PolicyKey = tuple[object, ...]
@@ -119,6 +119,13 @@ class PolicyTable:
             self._claim(planned, Claim(owner, policy, peer or _peer_by_template(policy), peer is not None))
         return self._plan(planned)
 
+    def plan_change(self, owner: Owner, policies: Iterable[PolicySpec], peer: Peer) -> Plan:
+        """Plan what to install for an owner in the place of what it holds; raises PolicyTaken."""
+        added, removed = self.plan_add(owner, policies, peer), self.plan_remove(owner)
+        return self._plan(
+            {key: claims for key, claims in removed.claims.items() if key not in added.claims} | added.claims
+        )
+
     def plan_remove(self, owner: Owner) -> Plan:
         """Plan what to remove with an owner; nothing where there is no such owner."""
         planned = {
@@ -201,8 +208,18 @@ def _check_peer(claim: Claim, other: Claim) -> None:
     if same_action and (same_reqid or same_peer):
         return
     with_whom = f"to {other.peer.address}" if other.peer is not None else f"that says {theirs.action.value}"
-    selector = f"{ours.selector.source} to {ours.selector.destination} ({ours.direction.value})"
-    raise PolicyTaken(
-        f"the selectors {selector} are in use by {other.owner}, a policy {with_whom}: "
-        f"give the two peers different selectors, or take the other one down first"
-    )
+    advice = "give the two peers different selectors, or take the other one down first"
+    is_transport = ours.template is not None and ours.template.mode is Mode.TRANSPORT
+    if is_transport and claim.peer is not None and other.peer is not None and claim.peer.address == other.peer.address:
+        # RFC 7296 §2.23.1: in transport mode all clients of a NAT have its address, and packets tell no two apart.
+        advice = "two peers behind one NAT: use tunnel mode, or give them different ports or protocols"
+    raise PolicyTaken(f"the selectors {_worded(ours)} are in use by {other.owner}, a policy {with_whom}: {advice}")
+
+
+def _worded(policy: PolicySpec) -> str:
+    selector = policy.selector
+    protocol = f", protocol {selector.protocol}" if selector.protocol else ""
+    source = f" port {selector.source_port}" if selector.source_port_mask else ""
+    destination = f" port {selector.destination_port}" if selector.destination_port_mask else ""
+    ends = f"{selector.source}{source} to {selector.destination}{destination}"
+    return f"{ends}{protocol} ({policy.direction.value})"

@@ -1,8 +1,10 @@
 """How far a state has come: its sequence numbers and its window, taken from one state and given to the one that moves.
 
-Rule 1: what is sent goes on beyond what was sent: packets go out between looking and moving, and no number goes twice.
-Rule 2: what was received goes on where it was: nothing is received a second time.
-Not here: moving (base.py).
+Rule 1: what is sent goes on beyond what was sent, none included: packets go out between looking and moving, and no
+        number, which is the nonce of a counter mode, goes twice.
+Rule 2: what was received goes on where it was seen last; what arrives between looking and moving, a moment, could be
+        received again.
+Not here: moving, and states that stay where they are (base.py).
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ class Progress:
     bitmap: bytes
 
     def continued(self) -> Progress:
-        """For the state that goes on in this one's place."""
-        return Progress(self.sent + MARGIN if self.sent else 0, self.received, self.bitmap)
+        """For the outbound state that goes on in this one's place."""
+        return Progress(self.sent + MARGIN, self.received, self.bitmap)
 
 
 FRESH = Progress(0, 0, b"")

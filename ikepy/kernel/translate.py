@@ -1,6 +1,6 @@
 """SaSpec and PolicySpec <-> XFRM messages: pure, both ways.
 
-Rule 1: what goes in comes out: read_state(make_state(spec)) is spec, but for `inbound`, which the kernel does not keep.
+Rule 1: what goes in comes out: read_state(make_state(spec)) is spec, but for `inbound` and `offload`.
 Rule 2: a value the kernel could not take as it is meant raises ValueError here; the kernel does not guess.
 Not here: sockets, who owns what; what the kernel tells unasked (notices.py).
 """
@@ -8,14 +8,12 @@ Not here: sockets, who owns what; what the kernel tells unasked (notices.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from socket import AF_INET, AF_INET6, IPPROTO_AH, IPPROTO_ESP
 
 from ikepy.crypto.secret import Secret
 from ikepy.ipsec import (
     Direction,
-    IpAddress,
     Lifetime,
     Mark,
     Mode,
@@ -29,10 +27,13 @@ from ikepy.ipsec import (
     Template,
     UdpEncap,
 )
+from ikepy.kernel.addresses import family_of, pack_address, unpack_address
 from ikepy.kernel.algorithms import encr_of, integ_of, kernel_cipher, kernel_integrity
+from ikepy.kernel.handling import handling_attributes, handling_flags, make_offload, offload_attributes, read_handling
 from ikepy.kernel.messages import newpolicy, newsa, numbers, policyid, said
 from ikepy.kernel.messages.message import make, xfrm_message
 from ikepy.kernel.messages.structures import (
+    ANY_ADDRESS,
     XFRM_INF,
     xfrm_id,
     xfrm_lifetime_cfg,
@@ -48,7 +49,6 @@ from ikepy.kernel.messages.values import (
     xfrm_encap_tmpl,
     xfrm_mark,
     xfrm_replay_state_esn,
-    xfrm_user_offload,
     xfrm_user_tmpl,
 )
 from ikepy.kernel.progress import FRESH, Progress, progress_attributes
@@ -74,23 +74,7 @@ _NO_SELECTOR = xfrm_selector()
 Attributes = list[tuple[str, object]]
 
 
-# -- addresses and selectors -------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4096)
-def pack_address(address: IpAddress) -> bytes:
-    """The 16 octets of xfrm_address_t."""
-    return address.packed.ljust(16, b"\0")
-
-
-def unpack_address(octets: bytes, family: int) -> IpAddress:
-    """The address in 16 octets."""
-    return IPv4Address(octets[:4]) if family == AF_INET else IPv6Address(octets)
-
-
-def family_of(address: IpAddress) -> int:
-    """AF_INET or AF_INET6."""
-    return AF_INET if isinstance(address, IPv4Address) else AF_INET6
+# -- selectors -----------------------------------------------------------------------------------------------------
 
 
 def make_selector(selector: Selector) -> xfrm_selector:
@@ -133,7 +117,7 @@ def make_state(
 ) -> xfrm_message:
     """Make NEWSA (or UPDSA).
 
-    interface_index  of the interface that spec.offload names
+    interface_index  of the interface that has our outer address, where spec.offload needs it
     progress         where its sequence numbers go on
 
     Raises ValueError where Linux has no such algorithm, or key or replay window have a wrong size.
@@ -142,6 +126,7 @@ def make_state(
     wide = spec.esn or window > _SMALL_WINDOW
     tunnel = spec.mode is Mode.TUNNEL
     flags = (numbers.XFRM_STATE_AF_UNSPEC if tunnel else 0) | (numbers.XFRM_STATE_ESN if spec.esn else 0)
+    flags |= handling_flags(spec.handling)
     info = xfrm_usersa_info(
         sel=make_selector(spec.selector) if spec.selector is not None else _NO_SELECTOR,
         id=xfrm_id(pack_address(spec.destination), spec.spi, _PROTOCOLS[spec.protocol]),
@@ -155,12 +140,9 @@ def make_state(
     )
     attributes = _algorithms(spec)
     if spec.encap is not None:
-        encap = xfrm_encap_tmpl(numbers.UDP_ENCAP_ESPINUDP, spec.encap.source_port, spec.encap.destination_port)
-        attributes.append(("XFRMA_ENCAP", encap))
+        attributes.append(("XFRMA_ENCAP", _make_encap(spec.encap)))
     attributes += progress_attributes(progress, window, wide=wide)
-    if spec.offload is not None:
-        inbound = numbers.XFRM_OFFLOAD_INBOUND if spec.inbound else 0
-        attributes.append(("XFRMA_OFFLOAD_DEV", xfrm_user_offload(interface_index, inbound)))
+    attributes += offload_attributes(spec, interface_index) + handling_attributes(spec.handling)
     attributes += _mark_and_interface(spec.mark, spec.if_id)
     message_type = numbers.XFRM_MSG_UPDSA if update else numbers.XFRM_MSG_NEWSA
     return make(newsa, message_type, sa=info, attrs=attributes)
@@ -196,12 +178,24 @@ def read_state(message: xfrm_message) -> SaSpec | None:
         protocol=protocol,
         esn=bool(info.flags & numbers.XFRM_STATE_ESN),
         replay_window=wide.replay_window if wide is not None else info.replay_window,
-        encap=UdpEncap(encap.encap_sport, encap.encap_dport) if encap is not None else None,
+        encap=_read_encap(encap, info.family) if encap is not None else None,
         lifetime=_read_lifetime(info.lft),
         selector=read_selector(info.sel) if has_selector and info.sel != _whole(info.sel.family) else None,
         mark=read_mark(message),
         if_id=message.get_attr("XFRMA_IF_ID"),
+        handling=read_handling(message),
     )
+
+
+def _make_encap(encap: UdpEncap) -> xfrm_encap_tmpl:
+    # Linux keeps the original address and does not need it: it takes checksums inside transport mode as they are.
+    original = pack_address(encap.original) if encap.original is not None else ANY_ADDRESS
+    return xfrm_encap_tmpl(numbers.UDP_ENCAP_ESPINUDP, encap.source_port, encap.destination_port, original)
+
+
+def _read_encap(encap: xfrm_encap_tmpl, family: int) -> UdpEncap:
+    original = unpack_address(encap.encap_oa, family) if encap.encap_oa != ANY_ADDRESS else None
+    return UdpEncap(encap.encap_sport, encap.encap_dport, original)
 
 
 def state_id(info: xfrm_usersa_info) -> SaId:
@@ -233,8 +227,11 @@ def read_counters(message: xfrm_message) -> SaCounters:
 # -- policies ----------------------------------------------------------------------------------------------------
 
 
-def make_policy(spec: PolicySpec, *, index: int = 0, update: bool = False) -> xfrm_message:
-    """Make NEWPOLICY (or UPDPOLICY); index 0 leaves the choice to the kernel."""
+def make_policy(spec: PolicySpec, *, index: int = 0, update: bool = False, interface_index: int = 0) -> xfrm_message:
+    """Make NEWPOLICY (or UPDPOLICY); index 0 leaves the choice to the kernel.
+
+    interface_index  of the interface whose hardware takes it, where spec.offload says so
+    """
     info = xfrm_userpolicy_info(
         sel=make_selector(spec.selector),
         priority=spec.priority,
@@ -247,6 +244,8 @@ def make_policy(spec: PolicySpec, *, index: int = 0, update: bool = False) -> xf
         if spec.template is None:
             raise ValueError(f"a policy that protects {spec.selector} needs a template")
         attributes.append(("XFRMA_TMPL", (_make_template(spec.template),)))
+    if spec.offload is not None:
+        attributes.append(make_offload(spec.offload, interface_index, inbound=spec.direction is not Direction.OUT))
     attributes += _mark_and_interface(spec.mark, spec.if_id)
     message_type = numbers.XFRM_MSG_UPDPOLICY if update else numbers.XFRM_MSG_NEWPOLICY
     return make(newpolicy, message_type, policy=info, attrs=attributes)

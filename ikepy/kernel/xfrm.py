@@ -8,17 +8,19 @@ Not here: order and ownership (base.py), the words (translate.py), what the kern
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from errno import EOPNOTSUPP
 
 import trio
 
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import KernelEvent
-from ikepy.ipsec import Mark, Mode, PolicyAction, PolicySpec, SaCounters, SaId, SaSpec
+from ikepy.ipsec import Direction, IpAddress, Mark, Mode, Offload, PolicyAction, PolicySpec, SaCounters, SaId, SaSpec
 from ikepy.kernel import sockets
+from ikepy.kernel.addresses import unpack_address
 from ikepy.kernel.base import BookedKernel
 from ikepy.kernel.early import QueuedEarly
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
@@ -28,7 +30,15 @@ from ikepy.kernel.messages.message import make
 from ikepy.kernel.messages.structures import xfrm_usersa_info
 from ikepy.kernel.netlink import Connection, Refusal, open_netlink
 from ikepy.kernel.notices import Notices, epoch, missed
-from ikepy.kernel.operations import AddPolicy, AddState, DeletePolicy, DeleteState, Operation, ReplacePolicy
+from ikepy.kernel.operations import (
+    AddPolicy,
+    AddState,
+    DeletePolicy,
+    DeleteState,
+    Operation,
+    ReplacePolicy,
+    UpdateState,
+)
 from ikepy.kernel.owners import PolicyKey, key_of
 from ikepy.kernel.probe import require_esp, throw_away_state
 from ikepy.kernel.progress import Progress, read_progress
@@ -42,7 +52,6 @@ from ikepy.kernel.translate import (
     read_mark,
     read_policy,
     read_state,
-    unpack_address,
 )
 
 _NOTICE_OCTETS = 4 << 20
@@ -52,7 +61,10 @@ _INDEX_STEP = 8
 class XfrmTables:
     """The SAD and SPD of the network namespace it is made in."""
 
-    def __init__(self, reqid_base: int, reqid_count: int) -> None:
+    def __init__(
+        self, reqid_base: int, reqid_count: int, interface_index: Callable[[IpAddress], int] = lambda _: 0
+    ) -> None:
+        self._interface_index = interface_index
         self._ours = range(reqid_base, reqid_base + reqid_count)
         self._connection = Connection(open_netlink(numbers.NETLINK_XFRM), MESSAGE_CLASSES)
         self._indexes: dict[PolicyKey, int] = {}
@@ -72,11 +84,29 @@ class XfrmTables:
             return []
         messages = [self._message(operation) for operation in operations]
         answers = await self._connection.request(messages)
+        refusals = await self._without_offload(operations, [answer.refusal for answer in answers])
         for operation, answer in zip(operations, answers, strict=True):
             is_gone = isinstance(operation, DeletePolicy) or (isinstance(operation, AddPolicy) and answer.refusal)
             if is_gone and self._indexes:
                 self._indexes.pop(key_of(operation.spec), None)  # type: ignore[arg-type]
-        return [answer.refusal for answer in answers]
+        return refusals
+
+    async def _without_offload(
+        self, operations: Sequence[Operation], refusals: list[Refusal | None]
+    ) -> list[Refusal | None]:
+        """Refuse states that are to be ciphered by hardware and are not: the kernel takes them, and says nothing."""
+        for at, operation in enumerate(operations):
+            is_meant = isinstance(operation, AddState) and operation.spec.offload in {Offload.CRYPTO, Offload.PACKET}
+            if not is_meant or refusals[at] is not None:
+                continue
+            spec = operation.spec
+            name = make_state_id(spec.id, numbers.XFRM_MSG_GETSA, spec.mark)  # type: ignore[union-attr]
+            (answer,) = await self._connection.request([name])
+            if not any(reply.get_attr("XFRMA_OFFLOAD_DEV") for reply in answer.replies):
+                delete = make_state_id(spec.id, numbers.XFRM_MSG_DELSA, spec.mark)  # type: ignore[union-attr]
+                await self._connection.request([delete])
+                refusals[at] = Refusal(EOPNOTSUPP, 'the interface does no ESP; write hw_offload = "auto"')
+        return refusals
 
     async def states(self) -> tuple[SaSpec, ...]:
         """The states of ours."""
@@ -126,15 +156,29 @@ class XfrmTables:
         match operation:
             case AddState(spec, progress):
                 self._check_reqid(spec.reqid)
-                return make_state(spec, interface_index=_interface_index(spec), progress=progress)
+                return make_state(spec, interface_index=self._device_of(spec), progress=progress)
+            case UpdateState(spec):
+                return make_state(spec, interface_index=self._device_of(spec), update=True)
             case DeleteState(spec):
                 return make_state_id(spec.id, numbers.XFRM_MSG_DELSA, spec.mark)
             case AddPolicy(policy):
-                return make_policy(policy, index=self._index(policy))
+                return make_policy(policy, index=self._index(policy), interface_index=self._device_for(policy))
             case ReplacePolicy(policy, _):
                 return make_policy(policy, update=True)
             case DeletePolicy(policy):
                 return make_policy_id(policy, numbers.XFRM_MSG_DELPOLICY)
+
+    def _device_of(self, spec: SaSpec) -> int:
+        """The interface whose hardware takes a state; 0 lets the kernel look for it."""
+        if spec.offload is not Offload.PACKET:
+            return 0
+        return self._interface_index(spec.destination if spec.inbound else spec.source)
+
+    def _device_for(self, policy: PolicySpec) -> int:
+        if policy.offload is None or policy.template is None:
+            return 0
+        ends = policy.template
+        return self._interface_index(ends.source if policy.direction is Direction.OUT else ends.destination)
 
     def _check_reqid(self, reqid: int) -> None:
         if reqid not in self._ours:
@@ -190,7 +234,8 @@ class XfrmKernel(BookedKernel):
         Raises KernelUnavailable.
         """
         await require_esp(reqid_base)
-        tables, links, early = XfrmTables(reqid_base, reqid_count), Links(route_table), QueuedEarly()
+        links, early = Links(route_table), QueuedEarly()
+        tables = XfrmTables(reqid_base, reqid_count, links.interface_index)
         kernel = cls(entropy, tables, links, early, notice_octets)
         try:
             failure: Exception | None = None
@@ -260,12 +305,3 @@ def _in_place_of(placeholder: xfrm_message) -> SaSpec:
         mark=read_mark(placeholder),
         if_id=placeholder.get_attr("XFRMA_IF_ID"),
     )
-
-
-def _interface_index(spec: SaSpec) -> int:
-    if spec.offload is None:
-        return 0
-    try:
-        return socket.if_nametoindex(spec.offload)
-    except OSError as error:
-        raise ValueError(f"hw_offload names {spec.offload}, and there is no such interface") from error

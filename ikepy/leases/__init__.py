@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ikepy.leases.book import Lease, Leases, PoolUse
+from ikepy.ike.admission import Lease
+from ikepy.leases.book import Leases, PoolUse
 from ikepy.leases.errors import LeaseRefused, LeaseStoreError, NoSuchFamily, PoolExhausted
 
 __all__ = ["Lease", "LeaseRefused", "LeaseStoreError", "Leases", "NoSuchFamily", "PoolExhausted", "PoolUse"]

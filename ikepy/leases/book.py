@@ -23,26 +23,13 @@ from pathlib import Path
 from threading import Lock
 
 from ikepy.config.access import AddressRange, PoolConfig
+from ikepy.ike.admission import Lease
 from ikepy.ipsec import IpAddress
 from ikepy.leases.errors import FullPool, LeaseRefused, NoSuchFamily, PoolExhausted
 from ikepy.leases.store import LeaseTable, Row
 
 MOST_FREE = 65536
 "Leases given back that a pool remembers; where there are so many, the oldest is lent before one nobody ever had."
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """One address lent to one session.
-
-    pool     empty where no pool has the address any more
-    number   differs for all leases, also of the same address
-    """
-
-    address: IpAddress
-    pool: str
-    identity: str
-    number: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,13 @@ from ikepy.ike.events import (
     ChildSaUp,
     ChildSnapshot,
     Event,
+    HookFailed,
     IkeSaDown,
     IkeSaMoved,
     IkeSaRekeyed,
     IkeSaUp,
     IkeSnapshot,
+    Session,
 )
 from ikepy.ipsec import Mode
 from ikepy.trace.limits import Bucket, Clock, Tally, is_worth_a_line
@@ -105,7 +107,7 @@ class LoggingObserver:
         """One line a change."""
         if isinstance(event, IkeSaRekeyed):
             self._log.info("%s %s", short_spi(event.old.spi_i), word_event(event))
-        elif not isinstance(event, AttemptFailed):
+        elif not isinstance(event, AttemptFailed | HookFailed):
             self._log.info("%s %s", short_spi(event.ike.spi_i), word_event(event))
         elif self._failures.allows():
             self._say_left_out(self._failures, "warnings")
@@ -152,7 +154,7 @@ def word_event(event: Event) -> str:  # noqa: PLR0911 - one for each kind
     """One event in words, without its SPI."""
     match event:
         case IkeSaUp(ike):
-            return f"established: {_peers(ike)}, {_words(ike)}"
+            return f"established: {_peers(ike)}, {_words(ike)}{_session(ike.session)}"
         case IkeSaDown(ike, reason):
             return f"closed: {_peers(ike)}: {reason}"
         case ChildSaUp(_, child):
@@ -172,8 +174,22 @@ def word_event(event: Event) -> str:  # noqa: PLR0911 - one for each kind
             return f"child rekeyed by {who}: {name}, {numbers}: {word_selectors(new)}, ESP {_suite(new)}"
         case AttemptFailed(connection, child, _, reason):
             return f"{_attempt(connection, child)} failed: {reason}"
+        case HookFailed(connection, child, _, reason):
+            return f"updown of {_attempt(connection, child)} failed: {reason}"
         case _:
             assert_never(event)
+
+
+def _session(session: Session | None) -> str:
+    """`; alice by EAP-MSCHAPv2, in staff, Windows, has 10.9.0.10`."""
+    if session is None:
+        return ""
+    words = [f"{session.user} by {session.method}" if session.user is not None else session.method]
+    words += [f"in {' and '.join(session.groups)}"] if session.groups else []
+    words += [session.client] if session.client is not None else []
+    words += [f"has {', '.join(map(str, session.lent))}"] if session.lent else []
+    words += [f"gives us {', '.join(map(str, session.given))}"] if session.given else []
+    return f"; {', '.join(words)}"
 
 
 def word_selectors(child: ChildSnapshot) -> str:

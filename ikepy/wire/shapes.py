@@ -120,7 +120,7 @@ class IkeAuthResponse:
     @classmethod
     def of(cls, message: Message) -> Self:
         """Read the message as such; raises WireError."""
-        _only(message, IdR, Cert, Auth, Cp, Sa, TsI, TsR, Eap)
+        _only(message, IdR, Cert, Auth, Cp, Sa, TsI, TsR)
         sa, tsi, tsr = _child(message)
         return cls(
             _one(message, IdR),
@@ -132,6 +132,98 @@ class IkeAuthResponse:
             tsr,
             message.all(Notify),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EapBeginning:
+    """SK {IDr, [CERT,] [AUTH,] EAP}: the answer to an IKE_AUTH request without AUTH (§2.16); no AUTH is RFC 5998's."""
+
+    idr: IdR
+    certs: tuple[Cert, ...]
+    auth: Auth | None
+    eap: Eap
+    notifies: tuple[Notify, ...]
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Read the message as such; raises WireError."""
+        _only(message, IdR, Cert, Auth, Eap)
+        return cls(
+            _one(message, IdR),
+            _certs(message),
+            _at_most_one(message, Auth),
+            _one(message, Eap),
+            message.all(Notify),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EapStep:
+    """SK {EAP}: either side, in the middle of EAP."""
+
+    eap: Eap
+    notifies: tuple[Notify, ...]
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Read the message as such; raises WireError."""
+        _only(message, Eap)
+        return cls(_one(message, Eap), message.all(Notify))
+
+
+@dataclass(frozen=True, slots=True)
+class EapProof:
+    """SK {AUTH}: the client's last request, after EAP-Success."""
+
+    auth: Auth
+    notifies: tuple[Notify, ...]
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Read the message as such; raises WireError."""
+        _only(message, Auth)
+        return cls(_one(message, Auth), message.all(Notify))
+
+
+@dataclass(frozen=True, slots=True)
+class EapEnd:
+    """SK {AUTH, [CP,] [SAr2, TSi, TSr]}: the gateway's last response."""
+
+    auth: Auth
+    cp: Cp | None
+    sa: Sa | None
+    tsi: TsI | None
+    tsr: TsR | None
+    notifies: tuple[Notify, ...]
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Read the message as such; raises WireError."""
+        _only(message, Auth, Cp, Sa, TsI, TsR)
+        sa, tsi, tsr = _child(message)
+        return cls(_one(message, Auth), _at_most_one(message, Cp), sa, tsi, tsr, message.all(Notify))
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEnd:
+    """SK {[CP,] [SAr2, TSi, TSr]}: the last response where the responder was proven a round earlier (RFC 4739)."""
+
+    cp: Cp | None
+    sa: Sa | None
+    tsi: TsI | None
+    tsr: TsR | None
+    notifies: tuple[Notify, ...]
+
+    @classmethod
+    def of(cls, message: Message) -> Self:
+        """Read the message as such; raises WireError."""
+        _only(message, Cp, Sa, TsI, TsR)
+        sa, tsi, tsr = _child(message)
+        return cls(_at_most_one(message, Cp), sa, tsi, tsr, message.all(Notify))
+
+
+LastResponse = IkeAuthResponse | EapEnd | RoundEnd
+"""What ends IKE_AUTH."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 
 from ikepy.auth.credentials import Credentials
 from ikepy.auth.service import AuthService, psk_auth
+from ikepy.config.groups import Proof
 from ikepy.config.identities import parse_identity, parse_identity_pattern
 from ikepy.config.model import (
     Config,
@@ -51,7 +52,7 @@ def test_a_psk_proves_both_sides_to_each_other(prf: PrfId) -> None:
     proven = service.verify_auth(verify_effect(auth=proof.auth, prf=prf))
 
     assert proof.certs == ()
-    assert proven == PeerAuthenticated("site", RIGHT, "PSK")
+    assert proven == PeerAuthenticated("site", RIGHT, "PSK", Proof(psk_identity=RIGHT))
 
 
 def test_auth_of_a_psk_is_prf_of_prf_of_the_key_pad() -> None:

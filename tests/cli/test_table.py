@@ -201,3 +201,28 @@ def test_spans_in_words(seconds: str, words: str) -> None:
 )
 def test_octets_in_words(count: str, words: str) -> None:
     assert octets(count) == words
+
+
+def test_a_gateway_shows_how_clients_get_out_and_who_is_in_the_way() -> None:
+    text = draw(
+        make_ike(),
+        gateway={
+            "IPv4": "masqueraded by eth0",
+            "IPv6": "routed",
+            "clients": "1",
+            "settings": ["net.ipv4.ip_forward = 1"],
+            "conflicts": ["table ip filter, chain FORWARD of ufw discards what it forwards"],
+        },
+    )
+    assert "IPv4 masqueraded by eth0; IPv6 routed; 1 client has an address" in text
+    assert "chain FORWARD of ufw discards" in text
+
+
+def test_a_client_shows_what_is_in_force() -> None:
+    text = draw(make_ike(), client={"DNS": "10.1.0.53, by file", "kill switch": "on: nothing leaves but by a tunnel"})
+    assert "client\n  DNS 10.1.0.53, by file\n  kill switch on: nothing leaves but by a tunnel" in text
+
+
+def test_a_plain_tunnel_shows_neither() -> None:
+    assert "gateway" not in draw(make_ike())
+    assert "client" not in draw(make_ike())

@@ -20,7 +20,7 @@ from ikepy.config.model import (
     StartAction,
 )
 from ikepy.crypto.secret import Secret
-from ikepy.ipsec import Mark, Mode
+from ikepy.ipsec import Mark, Mode, Offload
 from ikepy.wire.registry import ProtocolId
 from tests.support.conf_files import CERTS, SITE, Write, changed, only, refusal
 
@@ -82,7 +82,7 @@ replay_window = 0
 install_routes = false
 mark = "0x10/0xff"
 if_id = 7
-hw_offload = "eth0"
+hw_offload = "crypto"
 [connections.all.children.two]
 mark = 42
 [daemon]
@@ -127,7 +127,7 @@ tries = 3
         0,
         False,
     )
-    assert (one.mark, one.if_id, one.hw_offload) == (Mark(0x10, 0xFF), 7, "eth0")
+    assert (one.mark, one.if_id, one.hw_offload) == (Mark(0x10, 0xFF), 7, Offload.CRYPTO)
     assert (len(one.local_ts), one.remote_ts) == (2, ())
     assert two.mark == Mark(42)
     assert loaded.config.daemon == DaemonConfig(

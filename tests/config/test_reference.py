@@ -14,7 +14,7 @@ from ikepy.config.schema import SECTIONS, Section
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted((ROOT / "conf").glob("*.conf"))
-NAMED_BY_TABLES = {"name", "local", "remote", "children"}
+NAMED_BY_TABLES = {"name", "local", "remote", "children", "local2", "remote2"}
 "Fields that tables fill, not keys."
 
 
@@ -50,7 +50,10 @@ def test_no_word_is_both_supported_and_not_yet() -> None:
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: str(path.name))
 def test_a_sample_loads_without_a_warning(sample: Path, tmp_path: Path) -> None:
-    for name in ("site.secret", "hosts.secret", "left-cert.pem", "left-key.pem", "ca-cert.pem"):
+    for name in (
+        *("site.secret", "hosts.secret", "branch.secret", "password"),
+        *("left-cert.pem", "left-key.pem", "vpn-cert.pem", "vpn-key.pem", "ca-cert.pem"),
+    ):
         (tmp_path / name).write_text("c2l0ZSBzZWNyZXQgc2l0ZSBzZWNyZXQ=\n")
         (tmp_path / name).chmod(0o600)
     path = Path(shutil.copy(sample, tmp_path))
@@ -73,6 +76,9 @@ def test_the_samples_are_the_ones_this_file_knows() -> None:
     assert {path.name for path in SAMPLES} == {
         "site.conf",
         "site-cert.conf",
+        "route-based.conf",
+        "gateway.conf",
+        "laptop.conf",
         "transport.conf",
         "trap.conf",
         "ten-lines.conf",

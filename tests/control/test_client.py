@@ -34,7 +34,7 @@ def test_events_are_handed_over_before_the_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("command", "events", "words"),
-    [("load-conn", (), "CMD_UNKNOWN to command load-conn"), ("version", ("alert",), "EVENT_UNKNOWN to event alert")],
+    [("load-conn", (), "CMD_UNKNOWN to command load-conn"), ("version", ("alarm",), "EVENT_UNKNOWN to event alarm")],
 )
 def test_what_the_daemon_does_not_know_is_refused(
     tmp_path: Path, command: str, events: tuple[str, ...], words: str

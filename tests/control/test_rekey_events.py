@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ikepy.control.codec import Packet, Section
 from ikepy.ike.actions import SocketAddress
-from ikepy.ike.events import ChildSaRekeyed, Event, IkeSaMoved, IkeSaRekeyed
+from ikepy.ike.events import ChildSaRekeyed, Event, HookFailed, IkeSaMoved, IkeSaRekeyed
 from tests.support.control_client import Stage, play
 from tests.support.fake_daemon import FakeDaemon, make_child, make_ike
 
@@ -94,3 +94,17 @@ def test_an_ike_sa_that_moved_is_told_with_its_new_ends_and_as_it_was(tmp_path: 
     assert packet.message["remote-port"] == str(ike.path.remote.port)
     assert inner(packet.message, "site")["local-host"] == "198.51.100.7"
     assert "child-sas" not in inner(packet.message, "site")
+
+
+def test_a_program_that_failed_is_an_alert(tmp_path: Path) -> None:
+    failed = HookFailed("site", "net", 3, "/etc/ikepy/updown up: it ended with 3")
+    (packet,) = hear(tmp_path, FakeDaemon(), "alert", failed)
+
+    assert packet.name == "alert"
+    assert packet.message == {
+        "type": "updown-failed",
+        "ike": "site",
+        "ike-uniqueid": "3",
+        "child": "net",
+        "message": "/etc/ikepy/updown up: it ended with 3",
+    }

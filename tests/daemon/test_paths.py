@@ -44,6 +44,10 @@ class Routes:
         await trio.lowlevel.checkpoint()
         return self._table.get(destination)
 
+    async def usable_addresses(self) -> tuple[IpAddress, ...]:
+        await trio.lowlevel.checkpoint()
+        return tuple(self._table.values())
+
 
 def one(address: IpAddress) -> AddressPattern:
     return AddressPattern(AddressPatternKind.NETWORK, address, address)
@@ -120,3 +124,27 @@ def test_a_local_address_outside_local_addrs_is_no_way_out() -> None:
 def test_a_connection_to_anybody_cannot_be_initiated_and_says_what_is_missing() -> None:
     with pytest.raises(PeerUnknown, match="remote_addrs name no single address"):
         resolve(replace(CONNECTION, remote_addrs=(AddressPattern(AddressPatternKind.ANY),)))
+
+
+def test_of_several_addresses_of_ours_the_one_with_the_route_is_taken() -> None:
+    connection = replace(CONNECTION, remote_addrs=(one(PEER),), local_addrs=(one(SPARE), one(OURS)))
+    assert resolve(connection).local.address == OURS
+
+
+def test_of_several_addresses_of_ours_without_the_routes_one_that_is_there_is_taken() -> None:
+    gone = ip_address("192.0.2.99")
+    connection = replace(CONNECTION, remote_addrs=(one(PEER),), local_addrs=(one(gone), one(ip_address("127.0.0.1"))))
+    assert resolve(connection).local.address == ip_address("127.0.0.1")
+
+
+def test_a_link_local_address_of_ours_does_not_speak_with_one_that_is_not() -> None:
+    link_local = ip_address("fe80::1%eth0")
+    connection = replace(CONNECTION, remote_addrs=(one(PEER6),), local_addrs=(one(link_local), one(OURS6)))
+    assert resolve(connection).local.address == OURS6
+
+
+def test_link_local_addresses_of_one_link_speak_with_each_other() -> None:
+    peer = ip_address("fe80::7%eth0")
+    other, same = ip_address("fe80::1%eth1"), ip_address("fe80::1%eth0")
+    connection = replace(CONNECTION, remote_addrs=(one(peer),), local_addrs=(one(other), one(same)))
+    assert resolve(connection).local.address == same

@@ -14,6 +14,10 @@ from ikepy.config.model import Config, DaemonConfig
 from ikepy.daemon.errors import StartupError
 from ikepy.daemon.udp import UdpSockets, open_sockets
 from ikepy.ike.actions import Datagram, Path, SocketAddress
+from ikepy.ike.drops import DropReason
+from ikepy.ike.endpoint import Endpoint
+from tests.support.entropy import SeededEntropy
+from tests.support.recorder import Recorder
 
 V4 = IPv4Address("127.0.0.1")
 V6 = IPv6Address("::1")
@@ -135,6 +139,34 @@ def test_keepalives_esp_and_scraps_on_the_nat_t_port_are_counted_and_go_no_furth
 
     assert [each.octets for each in datagrams] == [b"IKE"]
     assert (sockets.counters.keepalives, sockets.counters.esp, sockets.counters.short) == (1, 1, 3)
+
+
+def test_of_small_datagrams_on_the_nat_t_port_only_what_is_marked_passes() -> None:
+    config = make_config()
+    zeros = [bytes(count) for count in range(28)]
+    spis = [spi.to_bytes(4, "big") + bytes(count) for spi in range(1, 256) for count in (0, 4, 40)]
+    sends = [(octets, "127.0.0.1", config.daemon.port_nat_t) for octets in (*spis[:300], *zeros)]
+
+    datagrams, sockets = exchange(config, sends, 24)
+
+    assert [each.octets for each in datagrams] == [octets[4:] for octets in zeros[4:]]
+    assert sockets.counters.drops() == {"shorter than a non-ESP marker": 4, "ESP that the kernel did not take": 300}
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_endpoint_answers_nothing_that_is_shorter_than_a_header_and_counts_it(marked: bool) -> None:
+    config = make_config()
+    port = config.daemon.port_nat_t if marked else config.daemon.port
+    scraps = [fill * count for count in range(28) for fill in (b"\0", b"\xff", b"\x21")]
+    marker = bytes(4) if marked else b""
+    endpoint = Endpoint(config, SeededEntropy(1), Recorder())
+
+    datagrams, _ = exchange(config, [(marker + scrap, "127.0.0.1", port) for scrap in scraps], len(scraps))
+
+    assert [each.octets for each in datagrams] == scraps
+    assert [endpoint.receive_datagram(each, 1.0) for each in datagrams] == [[]] * len(scraps)
+    assert endpoint.drops == {DropReason.TOO_SHORT: len(scraps)}
+    assert endpoint.next_timeout() is None
 
 
 def test_datagrams_of_0_to_27_octets_pass_as_they_are() -> None:

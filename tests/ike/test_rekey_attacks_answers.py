@@ -15,8 +15,8 @@ from ikepy.ike.events import Acquire, Expire
 from ikepy.ipsec import SaId, Selector, Spi
 from ikepy.wire.base import Payload
 from ikepy.wire.notify import Notify
-from ikepy.wire.payloads import Ke, Nonce
-from ikepy.wire.registry import KeMethod, NotifyType, ProtocolId
+from ikepy.wire.payloads import Ke, Nonce, UnknownPayload
+from ikepy.wire.registry import KeMethod, NotifyType, PayloadType, ProtocolId
 from ikepy.wire.sa import Sa
 from ikepy.wire.ts import TsI, TsR
 from tests.hostile.attacker import CREATE, INFORMATIONAL, NONCE, Attacker, deleted
@@ -95,6 +95,14 @@ def test_invalid_syntax_as_an_answer_ends_the_ike_sa_on_both_sides_without_a_del
         assert not peer.living()
         assert len(peer.asked) == 1
         peer.assert_bounded(states=0, ike_sas=0)
+
+
+def test_a_deleted_child_goes_though_the_answer_cannot_be_read() -> None:
+    peer = begun("delete")
+    peer.answer(peer.asked[-1], UnknownPayload(PayloadType(128), b"?", flags=0x80))
+    assert [len(sa.children) for sa in peer.victim.sas] == [0]
+    mirror._assert_calm(peer.victim)
+    peer.assert_bounded(states=0, ike_sas=1)
 
 
 def test_temporary_failures_hours_apart_do_not_end_the_ike_sa() -> None:

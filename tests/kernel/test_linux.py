@@ -12,7 +12,17 @@ import trio
 
 from ikepy.ike.errors import KernelRefused
 from ikepy.ike.events import Acquire, Expire, Mapping
-from ikepy.ipsec import ChildSaSpec, Direction, Lifetime, Mode, Owner, PolicyAction, PolicySpec, Selector, UdpEncap
+from ikepy.ipsec import (
+    ChildSaSpec,
+    Direction,
+    Lifetime,
+    Mode,
+    Owner,
+    PolicyAction,
+    PolicySpec,
+    Selector,
+    UdpEncap,
+)
 from ikepy.kernel.interface import REQID_BASE, REQID_COUNT
 from ikepy.kernel.messages import MESSAGE_CLASSES, expire, numbers
 from ikepy.kernel.messages.message import make
@@ -300,17 +310,6 @@ def test_the_kernels_own_words_reach_the_operator(xfrm_host: XfrmHost) -> None:
         async with XfrmKernel.open(SeededEntropy()) as kernel:
             with pytest.raises(KernelRefused, match=r"10\.1\.0\.0/24 to 10\.2\.0\.0/24 .*: Invalid argument: .+"):
                 await kernel.install_policies(Owner("mixed"), (mixed,))
-
-    trio.run(main)
-
-
-def test_an_interface_to_offload_to_must_exist(xfrm_host: XfrmHost) -> None:
-    child = make_child()
-
-    async def main() -> None:
-        async with XfrmKernel.open(SeededEntropy()) as kernel:
-            with pytest.raises(KernelRefused, match="hw_offload names eth99"):
-                await kernel.install_child(replace(child, inbound=replace(child.inbound, offload="eth99")))
 
     trio.run(main)
 

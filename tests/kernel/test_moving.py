@@ -10,6 +10,7 @@ import pytest
 from ikepy.ike.errors import KernelRefused
 from ikepy.ipsec import ChildSaSpec, Direction, UdpEncap
 from ikepy.kernel.base import BookedKernel
+from ikepy.kernel.operations import AddState, DeleteState, UpdateState
 from ikepy.kernel.progress import MARGIN, Progress
 from ikepy.kernel.xfrm import XfrmKernel
 from tests.kernel.rig import (
@@ -189,6 +190,94 @@ def test_pings_go_on_when_both_hosts_move(xfrm_host: XfrmHost, kind: str) -> Non
             assert counted is not None
             assert counted.replay_errors == 0
         await a.remove_child(child)
+        await b.remove_child(mirrored(child))
+
+    with two_hosts():
+        play(story)
+
+
+def encapsulated(child: ChildSaSpec, *, here: int = 4500, there: int = 4500) -> ChildSaSpec:
+    """The same child in UDP, between these ports."""
+    return replace(
+        child,
+        inbound=replace(child.inbound, encap=UdpEncap(there, here)),
+        outbound=replace(child.outbound, encap=UdpEncap(here, there)),
+    )
+
+
+def test_an_outbound_state_that_had_sent_nothing_yet_goes_on_beyond_what_it_may_send_meanwhile() -> None:
+    host = DecoupledHost()
+    child = make_child()
+
+    async def story(kernel: BookedKernel) -> None:
+        await kernel.install_child(child)
+        new = moved(child, there=MOVED)
+        await kernel.move_child(new)
+        assert host.memory.progress[new.outbound.id].sent == MARGIN
+        await kernel.remove_child(child)
+
+    play_one(host, story)
+
+
+def test_states_that_only_get_other_ports_are_never_away() -> None:
+    host = DecoupledHost()
+    child = encapsulated(make_child())
+    new = encapsulated(make_child(), there=40_001)
+
+    async def story(kernel: BookedKernel) -> None:
+        await kernel.install_child(child)
+        written = len(host.memory.writes)
+        await kernel.move_child(new)
+        (operations,) = host.memory.writes[written:]
+        updates = [each for each in operations if isinstance(each, UpdateState)]
+        assert [each.spec for each in updates] == [new.inbound, new.outbound]
+        assert not [each for each in operations if isinstance(each, AddState | DeleteState)]
+        await assert_is(kernel, new)
+        await kernel.remove_child(new)
+
+    play_one(host, story)
+
+
+@pytest.mark.parametrize("kind", ["to a port", "into UDP"])
+def test_moves_that_linux_has_no_update_for_make_new_states(kind: str) -> None:
+    host = DecoupledHost()
+    child = encapsulated(make_child()) if kind == "to a port" else make_child()
+    new = encapsulated(moved(make_child(), there=MOVED) if kind == "to a port" else make_child(), there=40_001)
+
+    async def story(kernel: BookedKernel) -> None:
+        await kernel.install_child(child)
+        written = len(host.memory.writes)
+        await kernel.move_child(new)
+        assert not [each for write in host.memory.writes[written:] for each in write if isinstance(each, UpdateState)]
+        await assert_is(kernel, new)
+        await kernel.remove_child(new)
+
+    play_one(host, story)
+
+
+@pytest.mark.system
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["32 packets", "ESN"])
+def test_other_ports_leave_the_sequence_numbers_and_the_window_alone(xfrm_host: XfrmHost, kind: str) -> None:
+    plain = encapsulated(make_child(here="10.99.0.1", there="10.99.0.2"))
+    more = {"32 packets": {}, "ESN": {"esn": True, "replay_window": 128}}[kind]
+    child = replace(plain, inbound=replace(plain.inbound, **more), outbound=replace(plain.outbound, **more))
+
+    async def story(a: XfrmKernel, b: XfrmKernel) -> None:
+        await a.install_child(child)
+        await b.install_child(mirrored(child))
+        before = run("ip", "-n", "ika", "-s", "xfrm", "state")
+        assert "sport 4500 dport 4500" in before
+        new = encapsulated(child, here=4501, there=40_001)
+        await a.move_child(new)
+        after = run("ip", "-n", "ika", "-s", "xfrm", "state")
+        assert "sport 4501 dport 40001" in after
+        assert "sport 40001 dport 4501" in after
+        assert "oseq 0x0" in after, "nothing was sent, and no number was left out"
+        states = {spec.id: replace(spec, inbound=False) for spec in await a.dump_states()}
+        assert states[new.outbound.id] == replace(new.outbound, inbound=False)
+        assert states[new.inbound.id] == replace(new.inbound, inbound=False)
+        await a.remove_child(new)
         await b.remove_child(mirrored(child))
 
     with two_hosts():

@@ -7,11 +7,12 @@ from ipaddress import IPv4Address
 
 from ikepy.ike.events import Acquire, Expire, Mapping
 from ikepy.ipsec import Lifetime
+from ikepy.kernel.addresses import pack_address
 from ikepy.kernel.messages import MESSAGE_CLASSES, acquire, expire, mapping, newsa, numbers, xfrm_message
 from ikepy.kernel.messages.message import make
 from ikepy.kernel.messages.structures import xfrm_id, xfrm_userpolicy_info, xfrm_usersa_id
 from ikepy.kernel.notices import missed, read_notice
-from ikepy.kernel.translate import make_policy, make_selector, make_state, pack_address
+from ikepy.kernel.translate import make_policy, make_selector, make_state
 from tests.kernel.rig import make_child
 
 CHILD = make_child()

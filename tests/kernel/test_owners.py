@@ -8,9 +8,9 @@ from ipaddress import ip_address
 import pytest
 
 from ikepy.ike.errors import PolicyTaken
-from ikepy.ipsec import Owner, PolicyAction
+from ikepy.ipsec import ChildSaSpec, Mode, Owner, PolicyAction
 from ikepy.kernel.owners import Peer, PolicyTable, key_of
-from tests.kernel.rig import everything_v6, make_child
+from tests.kernel.rig import PEER_ADDRESS, everything_v6, make_child
 
 A, B = Owner("a"), Owner("b")
 PLAIN = make_child().policies
@@ -107,3 +107,22 @@ def test_one_owner_holding_a_shunt_twice_holds_it_once() -> None:
     shunts = [policy for policy in table.policies if policy.action is PolicyAction.BYPASS]
     assert all(table.owners_of(shunt) == (A,) for shunt in shunts)
     assert len({key_of(policy) for policy in table.policies}) == len(table.policies)
+
+
+def test_a_second_client_of_one_nat_in_transport_mode_is_refused_with_what_to_do() -> None:
+    table, nat = PolicyTable(), PEER_ADDRESS
+    first, second = (in_transport(make_child(number)) for number in (1, 2))
+    table.commit(table.plan_add(first.owner, first.policies, Peer(nat, 20001)))
+    with pytest.raises(PolicyTaken, match="two peers behind one NAT: use tunnel mode, or give them different ports"):
+        table.plan_add(second.owner, second.policies, Peer(nat, 20002))
+    assert table.owners_of(first.policies[0]) == (first.owner,)
+
+
+def in_transport(child: ChildSaSpec) -> ChildSaSpec:
+    """The child's policies, of transport mode."""
+    policies = tuple(
+        replace(each, template=replace(each.template, mode=Mode.TRANSPORT))
+        for each in child.policies
+        if each.template is not None
+    )
+    return replace(child, policies=policies)

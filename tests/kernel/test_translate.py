@@ -12,7 +12,9 @@ from pyroute2.netlink import nlmsg
 
 from ikepy.crypto.secret import Secret
 from ikepy.ipsec import (
+    CopyDscp,
     Direction,
+    Handling,
     Lifetime,
     Mark,
     Mode,
@@ -168,6 +170,16 @@ def selectors(draw: st.DrawFn, version: int | None = None) -> Selector:
     )
 
 
+handlings = st.builds(
+    Handling,
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(CopyDscp),
+    st.none() | st.integers(1, 0xFFFFFFFF),
+    st.none() | marks,
+)
+
+
 @st.composite
 def states(draw: st.DrawFn) -> SaSpec:
     version = draw(st.sampled_from([4, 6]))
@@ -194,6 +206,7 @@ def states(draw: st.DrawFn) -> SaSpec:
         selector=draw(st.none() | selectors(version)) if mode is Mode.TRANSPORT else None,
         mark=draw(st.none() | marks),
         if_id=draw(st.none() | number32),
+        handling=draw(handlings),
     )
 
 

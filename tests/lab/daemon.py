@@ -146,7 +146,7 @@ def _ipsec_connection(name: str, end: End) -> str:
         "leftupdown=%disabled",
         f"mobike={'yes' if end.mobike else 'no'}",
         f"dpddelay={end.dpd}",
-        "auto=add",
+        "auto=ignore",
         end.extra("libreswan"),
     )
     return "\n\t".join(line for line in lines if line) + "\n"

@@ -8,8 +8,8 @@ declare -A groups=(
   [demo]="iproute2 iputils-ping"
   [lab]="user-mode-linux kmod iproute2 iputils-ping procps nftables tcpdump"
   [stock]="qemu-system-x86 linux-image-cloud-amd64 busybox-static kmod nftables"
-  [peers]="charon-systemd strongswan-swanctl libstrongswan-standard-plugins libstrongswan-extra-plugins openssl \
-libnss3-tools dns-root-data eapoltest"
+  [peers]="charon-systemd strongswan-swanctl libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins libcharon-extauth-plugins openssl \
+libnss3-tools dns-root-data eapoltest openiked charon-cmd strongswan-nm dbus-daemon"
   [captures]="tshark"
 )
 is_root() { [ "$(id -u)" = 0 ]; }

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from ikepy.control.client import ViciClient, connect
 from ikepy.control.codec import Section
 from tests.lab.namespaces import SLOWNESS, sh, spawn
 
+_SECRET = re.compile(r'^(?:secret|password) = "([^"\\\\]{6,})"$', re.MULTILINE)
+
 
 class Gateway:
     """One ikepy daemon."""
 
+    made: ClassVar[list[Gateway]] = []
+    "All there have been."
+
     def __init__(self, namespace: str, directory: Path) -> None:
+        self.made.append(self)
+        self.secrets: set[str] = set()
+        "All that its configurations have had."
         self.namespace, self.directory = namespace, directory
         directory.mkdir(parents=True, exist_ok=True)
         self.conf, self.run_directory = directory / "site.conf", directory / "run"
@@ -26,6 +36,7 @@ class Gateway:
         """Write the configuration."""
         self.conf.touch(0o600)
         self.conf.write_text(text)
+        self.secrets.update(_SECRET.findall(text))
 
     def start(self, *options: str) -> None:
         """Start it and wait until it is ready."""

@@ -30,7 +30,11 @@ class Libreswan:
         self._connections: tuple[str, ...] = ()
 
     def configure(self, ipsec_conf: str, secrets: str, connections: tuple[str, ...]) -> None:
-        """Write the configuration; `connections` are loaded at the start."""
+        """Write the configuration; `connections` are loaded at the start.
+
+        None may be auto=add: pluto would load it once more by itself, and end what has been brought up meanwhile.
+        """
+        assert "auto=add" not in ipsec_conf
         (self.directory / "ipsec.conf").write_text(ipsec_conf)
         path = self.directory / "ipsec.secrets"
         path.touch(0o600)

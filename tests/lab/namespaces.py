@@ -160,6 +160,8 @@ class Wire:
         """The IP packets since the last look, without their Ethernet headers."""
         found = []
         for watcher in self._sockets:
+            with contextlib.suppress(OSError):  # one that says that the cable was out, once
+                watcher.recvfrom(0, socket.MSG_PEEK)
             with contextlib.suppress(BlockingIOError):
                 while True:
                     frame, (_, _, direction, *_) = watcher.recvfrom(65535)

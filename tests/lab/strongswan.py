@@ -11,11 +11,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.lab.namespaces import kill, spawn
+from tests.lab.namespaces import LAB_DIRECTORY, kill, sh, spawn
 
-_PLUGINS = (
+PLUGINS = (
     "random nonce openssl aes sha1 sha2 hmac kdf gcm ccm ctr chapoly cmac xcbc drbg curve25519 pem pkcs1 pkcs8 pubkey "
-    "x509 constraints kernel-netlink socket-default counters vici"
+    "x509 constraints kernel-netlink socket-default counters vici md5 mgf1 attr "
+    "eap-identity eap-md5 eap-mschapv2 eap-gtc eap-tls eap-ttls"
 )
 _CONF = """charon {{
   load = {plugins}
@@ -55,12 +56,16 @@ charon-systemd {{
 class StrongSwan:
     """One charon; `directory/swanctl` holds what swanctl loads."""
 
-    def __init__(self, namespace: str, directory: Path, extra: str = "", *, routes: bool = False) -> None:
+    def __init__(
+        self, namespace: str, directory: Path, extra: str = "", *, routes: bool = False, newer: bool = False
+    ) -> None:
+        """Lay its files out; `newer` takes the one that tests/lab/newer.sh unpacked."""
         self.namespace, self.directory = namespace, directory
+        self._root = LAB_DIRECTORY / "newer" if newer else None
         for name in ("x509", "x509ca", "private"):
             (directory / "swanctl" / name).mkdir(parents=True, exist_ok=True)
         (directory / "strongswan.conf").write_text(
-            _CONF.format(plugins=_PLUGINS, directory=directory, extra=extra, routes="yes" if routes else "no")
+            _CONF.format(plugins=PLUGINS, directory=directory, extra=extra, routes="yes" if routes else "no")
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -71,7 +76,7 @@ class StrongSwan:
     def start(self) -> None:
         """Start charon and load all."""
         (self.directory / "charon.vici").unlink(missing_ok=True)
-        command = ["ip", "netns", "exec", self.namespace, "charon-systemd"]
+        command = ["ip", "netns", "exec", self.namespace, *self._in_root(), "charon-systemd"]
         self._process = spawn(command, self.directory / "charon.out", self._environment())
         deadline = time.monotonic() + 20
         while not (self.directory / "charon.vici").is_socket():
@@ -107,7 +112,7 @@ class StrongSwan:
         """Run swanctl; its output."""
         command, *rest = arguments
         outcome = subprocess.run(
-            ["swanctl", command, "--uri", uri or f"unix://{self.directory}/charon.vici", *rest],
+            [*self._in_root(), "swanctl", command, "--uri", uri or f"unix://{self.directory}/charon.vici", *rest],
             check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
             env=self._environment(),
         )  # fmt: skip
@@ -131,6 +136,16 @@ class StrongSwan:
     def version(self) -> str:
         """What swanctl says it is."""
         return self.swanctl("--version", "--daemon", check=False).strip()
+
+    def _in_root(self) -> list[str]:
+        """What has a command run in the newer root, with the kernel's file systems and /tmp of this one."""
+        if self._root is None:
+            return []
+        for directory in ("/proc", "/sys", "/dev", "/run", "/tmp"):
+            inside = f"{self._root}{directory}"
+            if Path(directory).stat().st_ino != Path(inside).stat().st_ino:
+                sh("mount", "--rbind", directory, inside)
+        return ["chroot", str(self._root)]
 
     def _environment(self) -> dict[str, str]:
         return {

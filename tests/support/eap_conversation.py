@@ -13,11 +13,11 @@ from ikepy.auth.eap.method import ClientMethod
 from ikepy.auth.eap.mschapv2 import MsChapV2Client
 from ikepy.auth.eap.offers import Offers, Tunnels
 from ikepy.auth.eap.server import EapServer
-from ikepy.auth.eap.turns import ClientTurn, Say, ServerTurn
 from ikepy.auth.users import UserStore
 from ikepy.config.access import UserConfig
 from ikepy.crypto.password import make_scrypt_hash, nt_hash
 from ikepy.crypto.secret import Secret
+from ikepy.ike.eap_turns import ClientTurn, Say, ServerTurn
 from ikepy.wire.eap import Eap
 from ikepy.wire.registry import EapType
 from tests.support.entropy import SeededEntropy

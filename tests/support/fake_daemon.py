@@ -179,6 +179,11 @@ class FakeDaemon:
     events: set[Subscription[Event]] = field(default_factory=set)
     lines: set[Subscription[LogLine]] = field(default_factory=set)
     dropped: dict[str, int] = field(default_factory=dict)
+    gateway_words: dict[str, str | list[str]] = field(default_factory=dict)
+    client_words: dict[str, str] = field(default_factory=dict)
+    certificate_words: dict[str, str] = field(default_factory=dict)
+    reloads: int = 0
+    reload_refusal: str = ""
 
     def now(self) -> float:
         return NOW
@@ -188,6 +193,19 @@ class FakeDaemon:
 
     def drops(self) -> Mapping[str, int]:
         return self.dropped
+
+    def gateway(self) -> Mapping[str, str | list[str]]:
+        return self.gateway_words
+
+    def certificates(self) -> Mapping[str, str]:
+        return self.certificate_words
+
+    async def reload(self) -> str:
+        self.reloads += 1
+        return self.reload_refusal
+
+    def client(self) -> Mapping[str, str]:
+        return self.client_words
 
     async def counters(self, sa: SaId) -> SaCounters | None:
         await trio.lowlevel.checkpoint()

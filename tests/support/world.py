@@ -5,6 +5,7 @@ Not here: the line to another endpoint (link.py, pair.py).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,8 @@ from ikepy.config.model import Config
 from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.errors import InvalidPublicValue as CryptoInvalidPublicValue
 from ikepy.crypto.key_exchange import make_key_exchange
-from ikepy.ike import effects, errors
+from ikepy.daemon.admitting import give_back, lend
+from ikepy.ike import admission, effects, errors
 from ikepy.ike.actions import (
     Action,
     Datagram,
@@ -30,6 +32,7 @@ from ikepy.ike.endpoint import Endpoint
 from ikepy.ike.events import Event
 from ikepy.ike.observer import Observer
 from ikepy.ipsec import ChildSaSpec, IpAddress, Owner, PolicySpec, SaId, SaSpec, Spi
+from ikepy.leases import Leases
 from tests.support.recorder import Recorder
 
 
@@ -46,6 +49,7 @@ class MemoryKernel:
         self.packets: dict[SaId, int] = {}
         self.asked_again: list[int] = []
         self.policies: dict[Owner, tuple[PolicySpec, ...]] = {}
+        self.addresses: Counter[IpAddress] = Counter()
 
     def allocate(self, effect: effects.AllocateSpi) -> Spi:
         while True:
@@ -119,7 +123,7 @@ class MemoryKernel:
     @property
     def is_clean(self) -> bool:
         """Whether nothing of ours is left."""
-        return not (self.states or self.children or self.reserved or self.held)
+        return not (self.states or self.children or self.reserved or self.held or any(self.addresses.values()))
 
 
 class World:
@@ -146,6 +150,8 @@ class World:
         self.entropy = entropy
         self.kernel = MemoryKernel(entropy)
         self.endpoint = Endpoint(config, entropy, observer or self.recorder)
+        self.eap: Any = None
+        self.leases: Leases | None = None
         self.events: list[Event] = []
         self.outbox: list[Datagram] = []
         self.hold: Callable[[Effect[Any]], bool] = lambda effect: False
@@ -214,6 +220,28 @@ class World:
                 return self.auth.find_trusting_connections(effect)
             case effects.TrustAnchorHashes():
                 return self.auth.trust_anchor_hashes(effect)
+            case admission.BeginEap():
+                return self.eap.begin(effect)
+            case admission.AnswerEap():
+                return self.eap.answer(effect, 0.0)
+            case admission.EapIdentity():
+                return self.eap.identify(effect)
+            case admission.VerifyEapAuth():
+                return self.eap.verify(effect)
+            case admission.JoinEap():
+                return self.eap.join(effect)
+            case admission.FollowEap():
+                return self.eap.follow(effect)
+            case admission.LendAddresses():
+                return lend(self.leases, effect)
+            case admission.ReturnAddresses():
+                return give_back(self.leases, effect)
+            case admission.HoldAddresses(addresses, _):
+                self.kernel.addresses.update(addresses)
+                return None
+            case admission.DropAddresses(addresses):
+                self.kernel.addresses.subtract(addresses)
+                return None
             case effects.AllocateSpi():
                 return self.kernel.allocate(effect)
             case effects.ReleaseSpi():

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from ikepy.crypto.password import nt_hash
 from tests.lab.gateway import Gateway
 from tests.lab.markers import only_where_asked
 from tests.lab.namespaces import Wire, add_addresses, link, namespaces
+from tests.support.no_secrets import assert_no_secrets
 from tests.system.cases import CASES, ikepy_conf, select
 from tests.system.cast import NAMESPACES, Peer, addresses, issue_certificates, make_peer
 
+_READ = (".conf", ".secrets", "users", "users.jsonl", "updown")
+_HOLDS_ONE = "-password"
+"Files that hold secrets because they are where daemons read them, and the end of the name of one that holds a password."
 PEERS = ("strongswan", "libreswan", "ikepy")
 
 
@@ -37,6 +42,23 @@ class Lab:
 
     def namespace(self, peer: str) -> str:
         return NAMESPACES[peer]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_daemon_has_written_a_secret() -> Iterator[None]:
+    """At the end of all, whatever any ikepy has written is searched for all secrets that any had."""
+    yield
+    found = sorted({each for gateway in Gateway.made for each in gateway.secrets})
+    secrets = [*found, *map(nt_hash, found)]
+    searched = 0
+    for directory in sorted({gateway.directory for gateway in Gateway.made}):
+        theirs = [
+            each
+            for each in directory.rglob("*")
+            if each.name in _READ or each.suffix in _READ or each.name.endswith(_HOLDS_ONE)
+        ]
+        searched += assert_no_secrets(directory, secrets, theirs)
+    assert searched or not found, "daemons have run, and nothing of theirs was found"
 
 
 @pytest.fixture(scope="session")

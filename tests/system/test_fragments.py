@@ -284,7 +284,7 @@ def make_forced_far(kind: str, directory: Path) -> Daemon:
         "esp=aes_gcm256",
         "pfs=no",
         "leftupdown=%disabled",
-        "auto=add",
+        "auto=ignore",
     )
     directory.mkdir()
     libre = Libreswan("far", directory)

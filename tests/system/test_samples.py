@@ -38,6 +38,7 @@ SAMPLES = (
     ),
     Sample("ten-lines.conf", ("198.51.100.1", "203.0.113.2"), (("10.1.0.1", "10.2.0.1"),)),
     Sample("transport.conf", ("192.0.2.10", "192.0.2.20"), (("192.0.2.10", "192.0.2.20"),)),
+    Sample("route-based.conf", ("198.51.100.1", "203.0.113.2"), (("10.1.0.1", "10.2.0.1"),)),
     Sample("site-cert.conf", ("198.51.100.1", "203.0.113.2"), (("10.1.0.1", "10.2.0.1"),)),
 )
 
@@ -101,7 +102,13 @@ def mirrored(text: str) -> str:
     }
     text = re.sub(r"^(local|remote)(?=_addrs|_ts)", lambda found: sides[found[1]], text, flags=re.MULTILINE)
     text = re.sub(r'(?<=\bid = ")[^"]+', lambda found: names[found[0]], text)
-    text = text.replace('"left-', '"right-')
+    text = text.replace('"left-', '"right-').replace("169.254.10.1/", "169.254.10.2/").replace("fe80::1/", "fe80::2/")
+    text = (
+        text.replace('remote_addrs = ["203.0.113.2"]', 'remote_addrs = ["198.51.100.1"]')
+        if "to-branch" in text
+        else text
+    )
+    text = text.replace('routes = ["10.2.0.0/16"]', 'routes = ["10.1.0.0/16"]')
     return re.sub(r'^(start_action|local_addrs = \["right).*\n', "", text, flags=re.MULTILINE)
 
 
@@ -114,6 +121,6 @@ def provide(scratch: Path, directories: tuple[Path, Path]) -> None:
         shutil.copy(key, directory / f"{name}-key.pem")
         (directory / f"{name}-key.pem").chmod(0o600)
         shutil.copy(authority.path, directory / "ca-cert.pem")
-        for secret in ("site.secret", "hosts.secret"):
+        for secret in ("site.secret", "hosts.secret", "branch.secret"):
             (directory / secret).touch(0o600)
             (directory / secret).write_text("a secret of the lab and of nothing else")

@@ -7,7 +7,8 @@
 Rule 1: a password goes to no server that has not proved itself, not even as MSCHAPv2's proof, from which it can be
         guessed: such a server is answered with a NAK for the methods that prove the server, or not at all.
 Rule 2: an EAP-Success before the method is through is ignored, whatever came before (CVE-2021-45079).
-Rule 3: EAP-Success and EAP-Failure carry the identifier of our last response (§4.2); others are ignored.
+Rule 3: EAP-Success and EAP-Failure carry the identifier of our last response (§4.2), or the next one, as libreswan's and
+        Microsoft's servers count; others are ignored.
 Rule 4: the request that was answered last, come again, gets the same octets; the method does not see it.
 Rule 5: once a method has begun, it is the only one; packets are counted, and there is an end.
 Not here: methods; whether the server proved itself (ike/exchanges).
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from ikepy.auth.eap.identity import build_identity
 from ikepy.auth.eap.method import PROVES_SERVER, ClientMethod, HearsIdentifier
 from ikepy.auth.eap.packets import build_nak, parse_text
-from ikepy.auth.eap.turns import Accepted, ClientTurn, Denied, Ignored, Say
+from ikepy.ike.eap_turns import Accepted, ClientTurn, Denied, Ignored, Say
 from ikepy.wire.eap import Eap
 from ikepy.wire.errors import InvalidSyntax
 from ikepy.wire.registry import EapCode, EapType
@@ -125,14 +126,14 @@ class EapClient:
         return self._deny(f"the server asks for {kind}, and no EAP method is configured")
 
     def _verdict(self, packet: Eap) -> ClientTurn:
-        if self._last is None or packet.identifier != self._last[1].identifier:
+        if self._last is None or (packet.identifier - self._last[1].identifier) & 0xFF > 1:
             return Ignored(f"EAP {packet.code} {packet.identifier}, which follows no response of ours")
         method = self._current
         if packet.code is EapCode.FAILURE:
             fault = method.fault if method is not None else None
-            return self._deny(fault or "the server refuses us; ask its administrator why")
+            return self._deny(fault or "the server refuses us; ask its administrator why", by_us=False)
         if method is None or not method.is_done or method.fault is not None:
-            return Ignored("an EAP-Success before any method is through")
+            return Ignored(_early(method))
         self._ended = True
         return Accepted(method.TYPE, method.msk, method.TYPE in PROVES_SERVER)
 
@@ -141,6 +142,13 @@ class EapClient:
         self._last = packet, response
         return Say(response)
 
-    def _deny(self, reason: str) -> Denied:
+    def _deny(self, reason: str, *, by_us: bool = True) -> Denied:
         self._ended = True
-        return Denied(reason)
+        return Denied(reason, by_us)
+
+
+def _early(method: ClientMethod | None) -> str:
+    early = "an EAP-Success before any method is through"
+    if method is None or method.fault is not None or method.TYPE is not EapType.TLS:
+        return early
+    return f'{early}; a server that ends TLS 1.3 without its last word (RFC 9190 §2.1.1) needs local.tls_max = "1.2"'

@@ -19,6 +19,7 @@ from ikepy.auth.eap.method import (
     ClientMethod,
     Failed,
     HearsIdentifier,
+    KnowsVerdict,
     MethodsFor,
     ServerMethod,
     Step,
@@ -51,6 +52,12 @@ class InnerServer:
     def name(self) -> str | None:
         """The user's name as it came; None before it came."""
         return self._name
+
+    @property
+    def verdict(self) -> Failed | None:
+        """Why the client is not let in, where the method knows that and the client may not."""
+        method: object = self._current
+        return method.verdict if isinstance(method, KnowsVerdict) else None
 
     def respond(self, octets: bytes, next_identifier: int) -> Step:
         """Take a response, its type first; say what follows. Raises InvalidSyntax.

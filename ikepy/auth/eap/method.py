@@ -119,6 +119,24 @@ class HearsIdentifier(Protocol):
         """Take the identifier of the request that is made, or answered, next."""
 
 
+@runtime_checkable
+class KnowsVerdict(Protocol):
+    """A server's method that knows a client to fail before it has been told so, and may have gone."""
+
+    @property
+    def verdict(self) -> Failed | None:
+        """What it will come to, where it is known to be no good end."""
+
+
+@runtime_checkable
+class KnowsChain(Protocol):
+    """A server's method that has judged certificates of the client."""
+
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The client's certificates in DER, its own first; empty before they are judged."""
+
+
 MethodsFor = Callable[[str], Sequence[ServerMethod]]
 "Fresh methods for the name of an Identity, the preferred one first; for who does not exist too."
 

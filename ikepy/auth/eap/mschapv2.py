@@ -106,6 +106,11 @@ class MsChapV2Server:
                 return Failed(f"the client of '{self._user.name}' wants to change the password; run: ikepy user passwd")
         raise EapError("MSCHAPv2 packet out of turn")
 
+    @property
+    def verdict(self) -> Failed | None:
+        """Why the client is not let in."""
+        return self._failed
+
     def _judge(self, response: ChapResponse) -> Step:
         arguments = self._challenge, response.peer_challenge, response.name
         right = nt_response(*arguments, self._nt_hash)

@@ -62,6 +62,11 @@ class PeapServer(TlsServer):
         self._identifier = (self._identifier + 1) & 0xFF
         return super().respond(octets)
 
+    @property
+    def verdict(self) -> Failed | None:
+        """Why the client is not let in, where that is known inside the tunnel and the client may not know."""
+        return self._inner.verdict
+
     def _advance(self, found: bytes) -> Step:
         match self._stage:
             case None | _Stage.HANDSHAKE:

@@ -21,13 +21,15 @@ from ikepy.auth.eap.method import (
     Ask,
     Failed,
     HearsIdentifier,
+    KnowsChain,
+    KnowsVerdict,
     MethodsFor,
     ServerMethod,
     Step,
     Succeeded,
 )
 from ikepy.auth.eap.packets import parse_nak
-from ikepy.auth.eap.turns import Ignored, Proved, Refused, Say, ServerTurn
+from ikepy.ike.eap_turns import Ignored, Proved, Refused, Say, ServerTurn
 from ikepy.wire.eap import Eap
 from ikepy.wire.errors import InvalidSyntax
 from ikepy.wire.registry import EapCode, EapType
@@ -104,6 +106,18 @@ class EapServer:
         """The name of the Identity; None before it came."""
         return self._claimed
 
+    @property
+    def verdict(self) -> Failed | None:
+        """Why the client is not let in, where the method knows that and the client may not."""
+        method: object = self._current
+        return method.verdict if isinstance(method, KnowsVerdict) else None
+
+    @property
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """The client's certificates in DER, its own first, where the method has judged any."""
+        method: object = self._current
+        return method.peer_chain if isinstance(method, KnowsChain) else ()
+
     def _take(self, packet: Eap) -> ServerTurn:
         """Take a response to the request that is outstanding."""
         kind, octets = packet.method, packet.type_octets[1:]
@@ -156,7 +170,8 @@ class EapServer:
 
     def _say(self, kind: EapType, octets: bytes) -> Say:
         self._outstanding = Eap(EapCode.REQUEST, self._identifier or 0, bytes([kind]) + octets)
-        return Say(self._outstanding)
+        verdict = self.verdict
+        return Say(self._outstanding, verdict.reason if verdict is not None else "", self._claimed or "")
 
     def _end(self, code: EapCode) -> Eap:
         """The last packet: its identifier is that of the response it follows (RFC 3748 §4.2)."""

@@ -22,6 +22,7 @@ from ikepy.auth.certificate import CertificateRefused
 from ikepy.crypto.secret import Secret
 from ikepy.crypto.signature import PrivateKey
 
+_LEGACY_SERVER_CONNECT: Final = 1 << 2  # SSL_OP_LEGACY_SERVER_CONNECT; likewise
 _NO_RENEGOTIATION: Final = 1 << 30  # SSL_OP_NO_RENEGOTIATION; pyOpenSSL has no name for it
 _CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!AESCCM8:!aNULL:!eNULL:!PSK:!MD5"
 _MOST_CERTIFICATES: Final = 16
@@ -62,6 +63,8 @@ class TlsSettings:
     chain         our certificates in DER, our own first; empty where we have none, as clients of TTLS and PEAP
     judge         of the peer's chain; None asks the peer for none, which only a server may
     authorities   CA certificates in DER, whose names a server sends with its request for a certificate
+    old_servers   whether a client takes TLS 1.2 of a server that does not know RFC 5746, as strongSwan 5.9 is: only where
+                  the server has proved itself before, so that nobody can have put a handshake of their own before ours
     """
 
     chain: tuple[bytes, ...] = ()
@@ -70,6 +73,7 @@ class TlsSettings:
     lowest: TlsVersion = TlsVersion.TLS_1_2
     highest: TlsVersion = TlsVersion.TLS_1_3
     authorities: tuple[bytes, ...] = ()
+    old_servers: bool = False
 
     def __post_init__(self) -> None:
         if bool(self.chain) is not (self.key is not None):
@@ -167,7 +171,8 @@ class TlsEngine:
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(settings.lowest)
         context.set_max_proto_version(settings.highest)
-        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | _NO_RENEGOTIATION)
+        old = _LEGACY_SERVER_CONNECT if settings.old_servers else 0
+        context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | _NO_RENEGOTIATION | old)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_cipher_list(_CIPHERS)
         try:

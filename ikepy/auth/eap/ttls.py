@@ -82,6 +82,11 @@ class TtlsServer(TlsServer):
         self._identifier: int | None = None
         self._proved: str | None = None
 
+    @property
+    def verdict(self) -> Failed | None:
+        """Why the client is not let in, where that is known inside the tunnel and the client may not know."""
+        return self._inner.verdict if self._inner is not None else None
+
     def _advance(self, found: bytes) -> Step:
         if self._proved is not None:
             if found:

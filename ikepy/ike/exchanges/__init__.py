@@ -19,8 +19,13 @@ _ALLOWED_REQUESTS: dict[type[Phase], frozenset[ExchangeType]] = {
 }
 
 
-def is_allowed(phase: Phase, exchange: ExchangeType, *, we_initiated: bool) -> bool:
-    """Whether the peer may begin that exchange now; who initiated the IKE SA never gets an IKE_AUTH request."""
+def is_allowed(phase: Phase, exchange: ExchangeType, *, we_initiated: bool, in_rounds: bool = False) -> bool:
+    """Whether the peer may begin that exchange now; who initiated the IKE SA never gets an IKE_AUTH request.
+
+    in_rounds   whether IKE_AUTH waits for the peer's next request: it may end it by INFORMATIONAL instead (§2.21.2)
+    """
+    if in_rounds and isinstance(phase, Authenticating) and exchange is ExchangeType.INFORMATIONAL:
+        return True
     if exchange is ExchangeType.IKE_AUTH and we_initiated:
         return False
     return exchange in _ALLOWED_REQUESTS[type(phase)]

@@ -7,23 +7,25 @@ Not here: the messages around it (ike_auth.py, create_child.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ikepy.config.model import ChildConfig, ConnectionConfig
 from ikepy.crypto.secret import Secret
 from ikepy.crypto.suites import esp_suite
-from ikepy.ike.actions import Path
 from ikepy.ike.child import ICMP_PROTOCOLS, ChildSa, Negotiated, make_child_spec
 from ikepy.ike.collisions import Nonces
 from ikepy.ike.effects import AllocateSpi, InstallChildSa, InstallInbound, ReleaseSpi
+from ikepy.ike.ends import Ends
 from ikepy.ike.errors import DeletedAhead, KernelRefused, LocalFault, NoProposalChosen, SpiTaken, TsUnacceptable
 from ikepy.ike.exchanges.view import SaView
 from ikepy.ike.keymat import derive_child_keys
 from ikepy.ike.lifetimes import child_times
-from ikepy.ike.narrowing import is_within, narrow, resolve, size
-from ikepy.ike.negotiation import Chosen, check_answer, choose, ke_methods, number_proposals
+from ikepy.ike.narrowing import is_within, narrow, size
+from ikepy.ike.negotiation import Chosen, check_answer, choose, ke_methods, lead_with, number_proposals
+from ikepy.ike.original_addresses import NO_ORIGINALS, Hosts, OriginalAddresses
 from ikepy.ike.phases import Keyed
 from ikepy.ipsec import Mode, SaId, Selector, Spi
+from ikepy.personas.quirks import Quirks
 from ikepy.wire.base import Payload
 from ikepy.wire.notify import Notify
 from ikepy.wire.payloads import Identification
@@ -47,6 +49,7 @@ class ChildOffer:
     local_ts: tuple[TrafficSelector, ...]
     remote_ts: tuple[TrafficSelector, ...]
     with_ke: bool
+    hosts: Hosts
 
     def payloads(self) -> tuple[Payload, ...]:
         """SA, TSi, TSr and the notifies that belong to them."""
@@ -56,13 +59,14 @@ class ChildOffer:
 
 @dataclass(frozen=True, slots=True)
 class ChildChoice:
-    """What we take of a peer's offer; selectors are ours and the peer's, narrowed."""
+    """What we take of a peer's offer; selectors are ours and the peer's, narrowed, as packets have them here."""
 
     config: ChildConfig
     chosen: Chosen
     mode: Mode
     local_ts: tuple[TrafficSelector, ...]
     remote_ts: tuple[TrafficSelector, ...]
+    originals: OriginalAddresses = NO_ORIGINALS
 
     @property
     def spi_out(self) -> Spi:
@@ -106,13 +110,13 @@ class ChildRequest:
 
 
 def make_offer(
-    config: ChildConfig, path: Path, spi_in: Spi, *, with_ke: bool, packet: Selector | None = None
+    config: ChildConfig, ends: Ends, spi_in: Spi, *, with_ke: bool, packet: Selector | None = None
 ) -> ChildOffer:
-    """What we offer for a child on that path; `with_ke` False in IKE_AUTH.
+    """What we offer for a child between these ends; `with_ke` False in IKE_AUTH.
 
     packet   the packet that asks for the child: its own selectors go first (RFC 7296 §2.9)
     """
-    local, remote = resolve(config.local_ts, path.local.address), resolve(config.remote_ts, path.remote.address)
+    local, remote = ends.local_of(config), ends.remote_of(config)
     if packet is not None:
         local, remote = (of_packet(packet), *local), (of_packet(packet.reversed()), *remote)
     return ChildOffer(
@@ -122,14 +126,19 @@ def make_offer(
         local,
         remote,
         with_ke,
+        ends.hosts,
     )
 
 
-def make_rekey_offer(old: ChildSa, spi_in: Spi) -> ChildOffer:
+def make_rekey_offer(old: ChildSa, spi_in: Spi, quirks: Quirks) -> ChildOffer:
     """What we offer to replace a child: its configured proposals, and the selectors it has (§2.9.2)."""
-    negotiated = old.negotiated
-    proposals = number_proposals(negotiated.config.esp_proposals, spi_in.to_bytes(4, "big"))
-    return ChildOffer(negotiated.config, spi_in, proposals, negotiated.local_ts, negotiated.remote_ts, with_ke=True)
+    negotiated, with_ke = old.negotiated, not quirks.child_rekey_without_ke
+    ours = negotiated.config.esp_proposals
+    if quirks.rekey_offers_lead_with_own_suite:
+        ours = lead_with(ours, negotiated.proposal)
+    proposals = number_proposals(ours, spi_in.to_bytes(4, "big"), with_ke=with_ke)
+    local, remote = negotiated.local_ts, negotiated.remote_ts
+    return ChildOffer(negotiated.config, spi_in, proposals, local, remote, with_ke=with_ke, hosts=old.hosts)
 
 
 def of_packet(packet: Selector) -> TrafficSelector:
@@ -150,7 +159,9 @@ def judge_answer(offer: ChildOffer, sa: Sa, tsi: TsI, tsr: TsR, *, transport: bo
         raise NoProposalChosen(f"the peer did not agree to {wanted.value} mode")
     if not _is_spi(chosen.peer_spi):
         raise NoProposalChosen(f"the peer answered with the SPI {chosen.peer_spi.hex() or 'of no octets'}")
-    local, remote = known_selectors(tsi.selectors), known_selectors(tsr.selectors)
+    local, remote, originals = known_selectors(tsi.selectors), known_selectors(tsr.selectors), NO_ORIGINALS
+    if wanted is Mode.TRANSPORT:
+        local, remote, originals = offer.hosts.seen(local, remote)
     if not is_within(local, offer.local_ts) or not is_within(remote, offer.remote_ts):
         raise TsUnacceptable("the peer answered with selectors outside of what was offered")
     return Negotiated(
@@ -161,25 +172,40 @@ def judge_answer(offer: ChildOffer, sa: Sa, tsi: TsI, tsr: TsR, *, transport: bo
         parse_spi(chosen.peer_spi),
         local,
         remote,
+        originals,
     )
 
 
-def choose_child(connection: ConnectionConfig, request: ChildRequest, path: Path) -> ChildChoice:
+def held_to(negotiated: Negotiated, ends: Ends) -> Negotiated:
+    """What of an answer is between addresses that the gateway gave us; raises TsUnacceptable where nothing is."""
+    if negotiated.config.local_ts:
+        return negotiated
+    local = narrow(negotiated.local_ts, ends.ours)
+    if not local:
+        raise TsUnacceptable("the peer answered with selectors for none of the addresses it gave us")
+    return replace(negotiated, local_ts=local)
+
+
+def choose_child(connection: ConnectionConfig, request: ChildRequest, ends: Ends) -> ChildChoice:
     """Choose the child of the connection that a peer's offer means (RFC 7296 §2.9).
 
-    The one whose narrowed selectors hold most; of equals the first in the file.
+    Transport mode where the peer wants it and a child of ours has it (§2.23.1), else a tunnel; of several the one whose
+    narrowed selectors hold most; of equals the first in the file.
 
     Raises TsUnacceptable where no child has selectors in common, NoProposalChosen where none of those has a mode and
     a proposal in common.
     """
-    tsi, tsr = known_selectors(request.tsi.selectors), known_selectors(request.tsr.selectors)
+    tsi, tsr = ends.meant(known_selectors(request.tsi.selectors)), known_selectors(request.tsr.selectors)
     fitting: list[ChildChoice] = []
     refused = ""
     for child in connection.children:
         if child.is_shunt:
             continue
-        remote = narrow(tsi, resolve(child.remote_ts, path.remote.address))
-        local = narrow(tsr, resolve(child.local_ts, path.local.address))
+        ours, theirs, originals = tsr, tsi, NO_ORIGINALS
+        if child.mode is Mode.TRANSPORT and request.wants_transport:
+            ours, theirs, originals = ends.hosts.seen(tsr, tsi)
+        remote = narrow(theirs, ends.remote_of(child))
+        local = narrow(ours, ends.local_of(child))
         if not remote or not local:
             continue
         if child.mode is Mode.TRANSPORT and not request.wants_transport:
@@ -189,15 +215,19 @@ def choose_child(connection: ConnectionConfig, request: ChildRequest, path: Path
         if chosen is None or not _is_spi(chosen.peer_spi):
             refused = why_no_proposal(request, child)
             continue
-        fitting.append(ChildChoice(child, chosen, child.mode, local, remote))
+        fitting.append(ChildChoice(child, chosen, child.mode, local, remote, originals))
     if fitting:
-        return max(fitting, key=lambda choice: size(choice.local_ts) * size(choice.remote_ts))
+        return max(fitting, key=_fitness)
     if refused:
         raise NoProposalChosen(refused)
     raise TsUnacceptable(
         f"no child of {connection.name} has selectors in common with "
         f"{_worded(tsi)} = {_worded(tsr)}: compare local_ts and remote_ts on both sides"
     )
+
+
+def _fitness(choice: ChildChoice) -> tuple[bool, int]:
+    return choice.mode is Mode.TRANSPORT, size(choice.local_ts) * size(choice.remote_ts)
 
 
 def why_no_proposal(request: ChildRequest, child: ChildConfig) -> str:
@@ -216,10 +246,17 @@ async def answer_child(
 ) -> tuple[tuple[Payload, ...], ChildSa]:
     """Install a child we chose as the responder, and word the answer; raises KernelRefused."""
     for _ in range(SPI_DRAWS):
-        spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP)
+        spi = await AllocateSpi(sa.path.local.host, ProtocolId.ESP)
         proposal = choice.chosen.answered_with(spi.to_bytes(4, "big"))
         negotiated = Negotiated(
-            choice.config, proposal, choice.mode, spi, choice.spi_out, choice.local_ts, choice.remote_ts
+            choice.config,
+            proposal,
+            choice.mode,
+            spi,
+            choice.spi_out,
+            choice.local_ts,
+            choice.remote_ts,
+            choice.originals,
         )
         try:
             child = await install(sa, keyed, negotiated, secrets, origin)
@@ -240,11 +277,12 @@ async def install(sa: SaView, keyed: Keyed, negotiated: Negotiated, secrets: Chi
         raise DeletedAhead(f"the peer deleted child {negotiated.config.name} before we had its answer")
     unique_id = sa.next_child_id()
     reqid = old.reqid if old is not None else sa.reqid_for(negotiated, origin.peer)
-    times = child_times(negotiated.config, sa.entropy)
+    times = child_times(negotiated.config, sa.entropy, by_peer=sa.quirks.never_rekey_child)
     suite = esp_suite(negotiated.proposal)
     keys = derive_child_keys(keyed.suite.prf, keyed.keys.sk_d, suite, secrets.ni, secrets.nr, secrets.shared)
     encap = keyed.nat.is_between and sa.path.non_esp_marker
     try:
+        _check_originals(sa, keyed, negotiated)
         spec = make_child_spec(
             negotiated,
             keys,
@@ -260,12 +298,23 @@ async def install(sa: SaView, keyed: Keyed, negotiated: Negotiated, secrets: Chi
         else:
             await InstallChildSa(spec, old.spec if old is not None else None)
     except (LocalFault, TsUnacceptable):
-        await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, negotiated.spi_in))
+        await ReleaseSpi(SaId(sa.path.local.host, ProtocolId.ESP, negotiated.spi_in))
         raise
     rekey_at = sa.now + times.rekey_after if times.rekey_after is not None else None
     life_until = sa.now + times.life if times.life is not None else None
     nonces = Nonces(secrets.ni, secrets.nr)
     return ChildSa(unique_id, negotiated, spec, encap, sa.now, nonces, origin.initiated, rekey_at, life_until)
+
+
+def _check_originals(sa: SaView, keyed: Keyed, negotiated: Negotiated) -> None:
+    """See to it that a NAT explains the addresses in the peer's selectors, and say so; raises TsUnacceptable."""
+    originals = negotiated.originals
+    originals.check(keyed.nat)
+    if originals != NO_ORIGINALS:
+        sa.decided(
+            f"child {negotiated.config.name}, transport mode through a NAT: the peer's selectors have {originals}; "
+            f"taken as {_worded(negotiated.local_ts)} = {_worded(negotiated.remote_ts)}"
+        )
 
 
 def known_selectors(selectors: tuple[TrafficSelector | UnknownSelector, ...]) -> tuple[TrafficSelector, ...]:

@@ -60,13 +60,13 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig, packet: Selecto
 
     packet   the packet that asks for it, None where none does
     """
-    spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP, hold_early=keyed.connection.hold_early)
-    offer = make_offer(child, sa.path, spi, with_ke=True, packet=packet)
+    spi = await AllocateSpi(sa.path.local.host, ProtocolId.ESP, hold_early=keyed.connection.hold_early)
+    offer = make_offer(child, sa.ends, spi, with_ke=True, packet=packet)
     ni = sa.entropy.octets(NONCE_OCTETS)
     try:
         exchange, response = await negotiate(keyed, offer, ni)
     except (IkeError, WireError):
-        await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, spi))
+        await ReleaseSpi(SaId(sa.path.local.host, ProtocolId.ESP, spi))
         raise
     try:
         transport = any(notify.type is NotifyType.USE_TRANSPORT_MODE for notify in response.notifies)
@@ -76,7 +76,7 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig, packet: Selecto
         return await install(sa, keyed, negotiated, secrets, Origin(initiated=True, peer=sa.peer_identity))
     except IkeError:
         sa.delete_foreign_child(spi)
-        await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, spi))
+        await ReleaseSpi(SaId(sa.path.local.host, ProtocolId.ESP, spi))
         raise
 
 
@@ -86,7 +86,7 @@ async def respond(sa: SaView, keyed: Keyed, wish: CreateChildSaRequest) -> Answe
     refuse_if_busy(sa)
     if not sa.has_room:
         raise NoAdditionalSas("the IKE SA has as many children as it may have")
-    choice = choose_child(keyed.connection, offer, sa.path)
+    choice = choose_child(keyed.connection, offer, sa.ends)
     method = wanted_method(choice.chosen.proposal, offer)
     nr = sa.entropy.octets(NONCE_OCTETS)
     ke, shared = await answer_ke(method, wish.ke)

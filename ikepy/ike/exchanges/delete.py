@@ -5,6 +5,7 @@ Not here: the peer's deletes (informational.py).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ikepy.ike.child import ChildSa
@@ -12,6 +13,7 @@ from ikepy.ike.effects import RemoveChildSa, SendRequest
 from ikepy.ike.exchanges.informational import SPI_OCTETS
 from ikepy.ike.exchanges.view import SaView
 from ikepy.ipsec import Spi
+from ikepy.wire.errors import UnsupportedCriticalPayload
 from ikepy.wire.notify import Notify
 from ikepy.wire.payloads import Delete
 from ikepy.wire.registry import ExchangeType, NotifyType, ProtocolId
@@ -55,4 +57,6 @@ async def initiate_refusal() -> IkeDeleted:
 
 async def _request_delete(spi_in: Spi) -> None:
     delete = Delete(ProtocolId.ESP, (spi_in.to_bytes(SPI_OCTETS, "big"),), SPI_OCTETS)
-    await SendRequest(ExchangeType.INFORMATIONAL, (delete,))
+    # It has answered, so it has read the delete: its half is gone, whatever else it says (§2.5).
+    with suppress(UnsupportedCriticalPayload):
+        await SendRequest(ExchangeType.INFORMATIONAL, (delete,))

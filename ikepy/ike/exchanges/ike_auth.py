@@ -14,7 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ikepy.config.groups import rights_of
+from ikepy.config.identities import format_identity
 from ikepy.config.model import AuthKind, ChildConfig, Childless, ConnectionConfig, FollowRedirects, RedirectAt
+from ikepy.ike.admission import Admission
 from ikepy.ike.child import ChildSa
 from ikepy.ike.effects import (
     AllocateSpi,
@@ -25,11 +28,12 @@ from ikepy.ike.effects import (
     Received,
     ReleaseSpi,
     SendRequest,
-    SignAuth,
     TrustAnchorHashes,
-    VerifyAuth,
 )
+from ikepy.ike.ends import ends_before_answer, ends_of
 from ikepy.ike.errors import AuthenticationFailed, IkeError, InvalidSyntax, LocalFault, PeerFault, RefusedByPeer
+from ikepy.ike.exchanges.addresses import ask, lend, take
+from ikepy.ike.exchanges.auth_rounds import join_first, let_in, prove_again, say_rounds
 from ikepy.ike.exchanges.children import (
     ChildOffer,
     ChildRequest,
@@ -37,23 +41,27 @@ from ikepy.ike.exchanges.children import (
     Origin,
     answer_child,
     choose_child,
+    held_to,
     install,
     judge_answer,
     make_offer,
 )
 from ikepy.ike.exchanges.mobike import read_mobility, say_mobility
+from ikepy.ike.exchanges.proving import PeerNotAuthenticated, sign, verify
 from ikepy.ike.exchanges.view import Answer, SaView, authenticated_ids
-from ikepy.ike.keymat import signed_octets
 from ikepy.ike.phases import Authenticated, Keyed
 from ikepy.ike.selection import Ambiguous, NoneFits, Selected, select
 from ikepy.ipsec import IpAddress, SaId, Selector
+from ikepy.personas.fingerprint import with_auth
 from ikepy.wire.base import Payload
+from ikepy.wire.errors import WireError
+from ikepy.wire.message import Message
 from ikepy.wire.notify import Notify, auth_lifetime, make_auth_lifetime
 from ikepy.wire.payloads import Auth, CertReq, Identification, IdI, IdR
 from ikepy.wire.redirect import Gateway, make_redirect, parse_gateway, redirect
 from ikepy.wire.registry import AuthMethod, CertEncoding, ExchangeType, NotifyType, ProtocolId
 from ikepy.wire.sa import Sa
-from ikepy.wire.shapes import IkeAuthRequest, IkeAuthResponse
+from ikepy.wire.shapes import IkeAuthRequest, IkeAuthResponse, LastResponse
 from ikepy.wire.ts import TsI, TsR
 
 
@@ -81,10 +89,6 @@ class RedirectedByPeer(IkeError):
         self.gateway, self.authenticated = gateway, authenticated
 
 
-class PeerNotAuthenticated(AuthenticationFailed):
-    """The responder's proof does not hold: it believes in an IKE SA that we must end (§2.21.2)."""
-
-
 async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None, packet: Selector | None = None) -> AuthResult:
     """Authenticate as the initiator; raises RefusedByPeer, GaveUp, NoCredential, PeerNotAuthenticated.
 
@@ -93,90 +97,147 @@ async def initiate(sa: SaView, keyed: Keyed, child: ChildConfig | None, packet: 
     local, remote = authenticated_ids(keyed.connection)
     connection = keyed.connection
     local_id = local or await LocalIdentity(connection.name, connection.local, sa.path)
-    proof = await _sign(sa, keyed, connection, local_id, remote, initiator=True)
+    proof = await _first_proof(sa, keyed, local_id, remote)
     hashes = await _authorities(connection)
     offer = None
     if child is not None:
-        spi = await AllocateSpi(sa.path.local.address, ProtocolId.ESP)
-        offer = make_offer(child, sa.path, spi, with_ke=False, packet=packet)
+        spi = await AllocateSpi(sa.path.local.host, ProtocolId.ESP)
+        ends = ends_before_answer(sa.path, connection.vips)
+        offer = make_offer(child, ends, spi, with_ke=False, packet=packet)
     contact = (Notify(NotifyType.INITIAL_CONTACT),) if sa.is_first_contact() else ()
     mobility = await say_mobility(sa, connection)
     received = await SendRequest(
         ExchangeType.IKE_AUTH,
         (
             IdI(local_id),
-            *proof.certs,
+            *(proof.certs if proof is not None else ()),
             *((CertReq(CertEncoding.X509_SIGNATURE, b"".join(hashes)),) if hashes else ()),
             *((IdR(remote),) if remote is not None else ()),
-            proof.auth,
+            *((proof.auth,) if proof is not None else ()),
             *contact,
+            *say_rounds(connection),
+            *ask(connection),
             *(offer.payloads() if offer is not None else ()),
             *mobility,
         ),
     )
-    error = received.message.error_notify
-    if error is not None and not received.message.all(Auth):
-        raise RefusedByPeer(error.type, _advice(error.type))
-    response = IkeAuthResponse.of(received.message)
-    try:
-        proven = await _verify(sa, keyed, connection, response, local_id)
-    except (PeerFault, LocalFault) as fault:
-        raise PeerNotAuthenticated(str(fault)) from fault
-    elsewhere = received.message.notify(NotifyType.REDIRECT)
+    proven, response, message = await _be_let_in(sa, keyed, received, local_id)
+    return await _conclude(sa, keyed, offer, Concluding(proven, response, message, local_id, bool(mobility)))
+
+
+@dataclass(frozen=True, slots=True)
+class Concluding:
+    """What an initiator has when both sides are proven: the responder's last response, and what it answers."""
+
+    proven: PeerAuthenticated
+    response: LastResponse
+    message: Message
+    local_id: Identification
+    is_mobile: bool
+
+
+async def _conclude(sa: SaView, keyed: Keyed, offer: ChildOffer | None, end: Concluding) -> AuthResult:
+    """Both sides are proven: follow a redirect, or have addresses and the child."""
+    connection, proven = keyed.connection, end.proven
+    elsewhere = end.message.notify(NotifyType.REDIRECT)
+    authenticated = Authenticated(connection, proven, end.local_id, proven.identity)
     if elsewhere is not None and connection.follow_redirects is not FollowRedirects.NO:
         if offer is not None:
-            await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, offer.spi_in))
-        gateway = redirect(elsewhere).gateway
-        raise RedirectedByPeer(gateway, Authenticated(connection, proven, local_id, proven.identity))
-    contact_begins = _says_initial_contact(response.notifies)
-    sa.settle_uniqueness(connection, local_id, proven.identity, initial_contact=contact_begins)
-    authenticated = Authenticated(connection, proven, local_id, proven.identity)
-    made = await _finish_child(sa, keyed, offer, response, error, proven.identity)
-    others = read_mobility(received.message) if mobility else None
-    return AuthResult(authenticated, made, _lifetime(response.notifies), others)
+            await _give_back(sa, offer)
+        raise RedirectedByPeer(redirect(elsewhere).gateway, authenticated)
+    contact_begins = _says_initial_contact(end.response.notifies)
+    sa.settle_uniqueness(connection, authenticated.contact, initial_contact=contact_begins)
+    error = end.message.error_notify
+    lifetime = _lifetime(end.response.notifies)
+    others = read_mobility(end.message) if end.is_mobile else None
+    try:
+        admission = await take(sa, connection, end.response.cp)
+    except (IkeError, WireError) as fault:
+        reason = str(fault) if error is None else f"the peer answered {error.type}: {_advice(error.type)}"
+        await _fail_child(sa, offer, reason, is_made=end.response.sa is not None)
+        return AuthResult(authenticated, None, lifetime, others)
+    authenticated = replace(authenticated, admission=admission)
+    made = await _finish_child(sa, keyed, offer, end.response, error, authenticated)
+    return AuthResult(authenticated, made, lifetime, others)
+
+
+async def _first_proof(
+    sa: SaView, keyed: Keyed, local: Identification, remote: Identification | None
+) -> LocalProof | None:
+    """Our AUTH of the first request; None where we prove ourselves by EAP."""
+    if keyed.connection.local.auth is AuthKind.EAP:
+        return None
+    return await sign(sa, keyed, keyed.connection, local, remote, initiator=True)
+
+
+async def _be_let_in(
+    sa: SaView, keyed: Keyed, received: Received, local: Identification
+) -> tuple[PeerAuthenticated, LastResponse, Message]:
+    """See who the responder is, and prove what it wants proved besides; its last response."""
+    connection, message = keyed.connection, received.message
+    error = message.error_notify
+    if error is not None and not message.all(Auth):
+        raise RefusedByPeer(error.type, _advice(error.type))
+    try:
+        if connection.local.auth is AuthKind.EAP:
+            return await join_first(sa, keyed, message, local)
+        if connection.local2 is not None:
+            return await prove_again(sa, keyed, message, local)
+        response = IkeAuthResponse.of(message)
+        identity = response.idr.identification
+        proven = await verify(sa, keyed, connection, identity, response.auth, response.certs, local, initiator=False)
+    except (PeerFault, LocalFault) as fault:
+        raise PeerNotAuthenticated(str(fault)) from fault
+    return proven, response, message
 
 
 async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthResult]:
     """Authenticate as the responder; raises AuthenticationFailed, NoCredential, WireError."""
     auth = IkeAuthRequest.of(request.message)
-    if auth.auth is None:
-        raise AuthenticationFailed("the peer asks for EAP, which no connection here has")
+    seen = with_auth(keyed.seen, request.message) if keyed.seen is not None else None
+    sa.has_shown(auth.idi.identification, seen)
     connection = await _select(sa, keyed, auth)
-    keyed = replace(keyed, connection=connection)
-    identity = auth.idi.identification
+    keyed = replace(keyed, connection=connection, certificate_requested=bool(auth.certreqs), seen=seen)
     local = connection.local.id or await LocalIdentity(connection.name, connection.local, sa.path)
-    proven = await VerifyAuth(
-        connection=connection.name,
-        remote=connection.remote,
-        identity=identity,
-        local_identity=local,
-        path=sa.path,
-        auth=auth.auth,
-        certs=auth.certs,
-        prf=keyed.suite.prf.id,
-        signed_octets=signed_octets(keyed.suite.prf, keyed.init_request, keyed.nr, keyed.keys.sk_pi, identity),
-    )
-    sa.settle_uniqueness(connection, local, proven.identity, initial_contact=_says_initial_contact(auth.notifies))
-    keyed = replace(keyed, certificate_requested=bool(auth.certreqs))
-    proof = await _sign(sa, keyed, connection, local, proven.identity, initiator=False)
-    authenticated = Authenticated(connection, proven, local, proven.identity)
+    proven, head = await let_in(sa, keyed, auth, local)
+    rights = rights_of(sa.config, proven.proof)
+    if not rights.allowed:
+        raise AuthenticationFailed(f"{format_identity(proven.identity)} is in no group, so it gets nothing")
+    authenticated = Authenticated(connection, proven, local, proven.identity, Admission(rights))
+    _settle(sa, authenticated, initial_contact=_says_initial_contact(auth.notifies))
     if connection.redirect_to is not None and connection.redirect_at is RedirectAt.AUTH and keyed.follows_redirects:
         told = make_redirect(parse_gateway(connection.redirect_to))
         sa.decided(f"the peer is sent to {connection.redirect_to}, as redirect_to says")
-        return Answer((IdR(local), *proof.certs, proof.auth, told), AuthResult(authenticated, None, is_sent_on=True))
-    payloads, child = await _answer_first_child(sa, keyed, auth, proven.identity)
+        return Answer((*head, told), AuthResult(authenticated, None, is_sent_on=True))
+    try:
+        admission, cp = await lend(sa, connection, proven, rights, authenticated.contact, auth.cp)
+    except PeerFault as fault:
+        sa.child_failed(None, str(fault))
+        payloads: tuple[Payload, ...] = (Notify(fault.notify, fault.data),)
+        child = None
+    else:
+        authenticated = replace(authenticated, admission=admission)
+        payloads, child = await _answer_first_child(sa, keyed, auth, authenticated)
+        payloads = (*cp, *payloads)
     lifetime = (make_auth_lifetime(int(connection.reauth_time)),) if connection.reauth_time > 0 else ()
     others = read_mobility(request.message) if connection.mobike else None
     mobility = await say_mobility(sa, connection) if others is not None else ()
-    return Answer(
-        (IdR(local), *proof.certs, proof.auth, *payloads, *lifetime, *mobility),
-        AuthResult(authenticated, child, None, others),
-    )
+    return Answer((*head, *payloads, *lifetime, *mobility), AuthResult(authenticated, child, None, others))
+
+
+def _settle(sa: SaView, authenticated: Authenticated, *, initial_contact: bool) -> None:
+    """Close what the peer has not any more, or may not have beside this."""
+    sa.settle_uniqueness(authenticated.connection, authenticated.contact, initial_contact=initial_contact)
+    most = authenticated.admission.rights.max_sessions
+    if most:
+        sa.limit_sessions(authenticated.contact, most)
 
 
 async def _select(sa: SaView, keyed: Keyed, auth: IkeAuthRequest) -> ConnectionConfig:
-    assert auth.auth is not None  # noqa: S101 - the caller has seen to it
-    kind = AuthKind.PSK if auth.auth.method is AuthMethod.SHARED_KEY else AuthKind.PUBKEY
+    if auth.auth is None:
+        kind = AuthKind.EAP
+    else:
+        kind = AuthKind.PSK if auth.auth.method is AuthMethod.SHARED_KEY else AuthKind.PUBKEY
     candidates = tuple(connection.name for connection in sa.candidates())
     trusting = await FindTrustingConnections(candidates, auth.certs) if auth.certs else None
     idr = auth.idr.identification if auth.idr is not None else None
@@ -193,49 +254,6 @@ async def _select(sa: SaView, keyed: Keyed, auth: IkeAuthRequest) -> ConnectionC
             raise AuthenticationFailed(reason)
 
 
-async def _sign(
-    sa: SaView,
-    keyed: Keyed,
-    connection: ConnectionConfig,
-    local: Identification,
-    peer: Identification | None,
-    *,
-    initiator: bool,
-) -> LocalProof:
-    keys = keyed.keys
-    message, nonce, sk_p = (
-        (keyed.init_request, keyed.nr, keys.sk_pi) if initiator else (keyed.init_response, keyed.ni, keys.sk_pr)
-    )
-    return await SignAuth(
-        connection=connection.name,
-        local=connection.local,
-        identity=local,
-        peer=peer,
-        path=sa.path,
-        prf=keyed.suite.prf.id,
-        signed_octets=signed_octets(keyed.suite.prf, message, nonce, sk_p, local),
-        hashes=keyed.peer_hashes,
-        certificate_requested=keyed.certificate_requested,
-    )
-
-
-async def _verify(
-    sa: SaView, keyed: Keyed, connection: ConnectionConfig, response: IkeAuthResponse, local: Identification
-) -> PeerAuthenticated:
-    identity = response.idr.identification
-    return await VerifyAuth(
-        connection=connection.name,
-        remote=connection.remote,
-        identity=identity,
-        local_identity=local,
-        path=sa.path,
-        auth=response.auth,
-        certs=response.certs,
-        prf=keyed.suite.prf.id,
-        signed_octets=signed_octets(keyed.suite.prf, keyed.init_response, keyed.ni, keyed.keys.sk_pr, identity),
-    )
-
-
 async def _authorities(connection: ConnectionConfig) -> tuple[bytes, ...]:
     if connection.remote.auth is not AuthKind.PUBKEY or not connection.send_certreq:
         return ()
@@ -246,28 +264,27 @@ async def _finish_child(
     sa: SaView,
     keyed: Keyed,
     offer: ChildOffer | None,
-    response: IkeAuthResponse,
+    response: LastResponse,
     error: Notify | None,
-    peer: Identification,
+    authenticated: Authenticated,
 ) -> ChildSa | None:
     """The first child, installed; None where there is none, and then everybody concerned has been told why."""
     if offer is None:
         return None
     if response.sa is None or response.tsi is None or response.tsr is None:
-        await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, offer.spi_in))
         reason = f"the peer answered {error.type}: {_advice(error.type)}" if error else "the peer made no child"
-        sa.child_failed(offer.config.name, reason)
+        await _fail_child(sa, offer, reason, is_made=False)
         return None
     transport = any(notify.type is NotifyType.USE_TRANSPORT_MODE for notify in response.notifies)
     try:
         negotiated = judge_answer(offer, response.sa, response.tsi, response.tsr, transport=transport)
+        if authenticated.admission.given:
+            negotiated = held_to(negotiated, ends_of(sa.path, authenticated.admission))
     except PeerFault as fault:
-        await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, offer.spi_in))
-        sa.child_failed(offer.config.name, str(fault))
-        sa.delete_foreign_child(offer.spi_in)
+        await _fail_child(sa, offer, str(fault), is_made=True)
         return None
     try:
-        origin = Origin(initiated=True, peer=peer)
+        origin = Origin(initiated=True, peer=authenticated.remote_id)
         return await install(sa, keyed, negotiated, ChildSecrets(keyed.ni, keyed.nr), origin)
     except IkeError as fault:
         sa.child_failed(offer.config.name, str(fault))
@@ -275,8 +292,22 @@ async def _finish_child(
         return None
 
 
+async def _fail_child(sa: SaView, offer: ChildOffer | None, reason: str, *, is_made: bool) -> None:
+    """The first child comes to nothing; where the peer has made its half, it is to delete that."""
+    if offer is None:
+        return
+    await _give_back(sa, offer)
+    sa.child_failed(offer.config.name, reason)
+    if is_made:
+        sa.delete_foreign_child(offer.spi_in)
+
+
+async def _give_back(sa: SaView, offer: ChildOffer) -> None:
+    await ReleaseSpi(SaId(sa.path.local.host, ProtocolId.ESP, offer.spi_in))
+
+
 async def _answer_first_child(
-    sa: SaView, keyed: Keyed, auth: IkeAuthRequest, peer: Identification
+    sa: SaView, keyed: Keyed, auth: IkeAuthRequest, authenticated: Authenticated
 ) -> tuple[tuple[Payload, ...], ChildSa | None]:
     if auth.sa is None or auth.tsi is None or auth.tsr is None:
         if keyed.connection.childless is Childless.NEVER:
@@ -287,8 +318,8 @@ async def _answer_first_child(
         return (Notify(NotifyType.NO_ADDITIONAL_SAS),), None
     request = child_request(auth.sa, auth.tsi, auth.tsr, auth.notifies)
     try:
-        choice = choose_child(keyed.connection, request, sa.path)
-        origin = Origin(initiated=False, peer=peer)
+        choice = choose_child(keyed.connection, request, ends_of(sa.path, authenticated.admission))
+        origin = Origin(initiated=False, peer=authenticated.remote_id)
         return await answer_child(sa, keyed, choice, ChildSecrets(keyed.ni, keyed.nr), origin)
     except PeerFault as fault:
         sa.child_failed(None, str(fault))

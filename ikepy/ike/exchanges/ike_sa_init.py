@@ -37,6 +37,8 @@ from ikepy.ike.nat import NatFindings, find_nat, make_nat_notifies
 from ikepy.ike.negotiation import Chosen, check_answer, choose, chosen_ke, ke_methods, number_proposals
 from ikepy.ike.phases import Keyed
 from ikepy.ike.redirection import Redirection
+from ikepy.personas.fingerprint import seen_in
+from ikepy.personas.windows_advice import weak_windows_advice
 from ikepy.wire.base import Payload
 from ikepy.wire.errors import WireError
 from ikepy.wire.header import FLAG_RESPONSE, IkeHeader
@@ -187,6 +189,7 @@ async def respond(sa: SaView, request: Received, spi_r: bytes) -> Answer[Keyed]:
         certificate_requested=False,
         follows_redirects=follows,
         fragmentation=fragmentation,
+        seen=seen_in(request.message),
     )
     return Answer(tuple(payloads), keyed)
 
@@ -354,7 +357,8 @@ def _choose_connection(
         if chosen is not None:
             return connection, chosen
     names = ", ".join(connection.name for connection in candidates)
-    raise NoProposalChosen(f"no IKE proposal in common with {names}: compare `proposals` on both sides")
+    advice = weak_windows_advice(init.sa.proposals) or "compare `proposals` on both sides"
+    raise NoProposalChosen(f"no IKE proposal in common with {names}: {advice}")
 
 
 def _find_nat(connection: ConnectionConfig, message: Message, spi_i: bytes, spi_r: bytes, path: Path) -> NatFindings:

@@ -31,6 +31,8 @@ from ikepy.wire.registry import ExchangeType, NotifyType
 COOKIE2_OCTETS = 16
 MOST_WAYS = 8
 "Ways that are told the peer one after the other, each answered by another."
+MOST_TOLD = 8
+"Addresses of ours that a peer is told beside the path's: strongSwan takes no message with more than 20 notifies."
 _ADDITIONAL = frozenset({NotifyType.ADDITIONAL_IP4_ADDRESS, NotifyType.ADDITIONAL_IP6_ADDRESS})
 
 
@@ -148,7 +150,7 @@ def read_mobility(message: Message) -> tuple[IpAddress, ...] | None:
 
 def addresses(ours: tuple[IpAddress, ...], path: Path) -> tuple[Notify, ...]:
     """Our addresses beside the path's; NO_ADDITIONAL_ADDRESSES where there are none (RFC 4555 §4.2.2-4.2.3)."""
-    others = tuple(make_additional_address(address) for address in ours if address != path.local.address)
+    others = tuple(make_additional_address(address) for address in ours if address != path.local.address)[:MOST_TOLD]
     return others or (Notify(NotifyType.NO_ADDITIONAL_ADDRESSES),)
 
 

@@ -96,7 +96,7 @@ async def respond(
     if sa.is_unused(old) or not sa.has_room_for_heir:
         raise TemporaryFailure(f"children that came before child {old.name} are not deleted yet")
     offer = read_offer(wish)
-    choice = choose_child(_only(keyed.connection, old), offer, sa.path)
+    choice = choose_child(_only(keyed.connection, old), offer, sa.ends)
     if sa.child_by_spi_out(choice.spi_out) is not None:
         raise NoProposalChosen(f"the peer has a child with SPI {choice.spi_out:08x} already")
     method = wanted_method(choice.chosen.proposal, offer)
@@ -118,9 +118,9 @@ async def respond(
 
 async def _replace(sa: SaView, keyed: Keyed, attempt: Replacement) -> ChildSa | None:
     """Ask the peer, and install what comes of it; None where the peer's own child stays."""
-    old, address = attempt.old, sa.path.local.address
+    old, address = attempt.old, sa.path.local.host
     spi = await AllocateSpi(address, ProtocolId.ESP, hold_early=keyed.connection.hold_early)
-    offer = make_rekey_offer(old, spi)
+    offer = make_rekey_offer(old, spi, sa.quirks)
     ni = sa.entropy.octets(NONCE_OCTETS)
     rekeys = Notify(NotifyType.REKEY_SA, b"", ProtocolId.ESP, old.spi_in.to_bytes(SPI_OCTETS, "big"))
     try:
@@ -149,7 +149,7 @@ async def _replace(sa: SaView, keyed: Keyed, attempt: Replacement) -> ChildSa | 
 async def _give_up(sa: SaView, spi: Spi) -> None:
     """Have the peer delete what it made for us, and give the SPI back."""
     sa.delete_foreign_child(spi)
-    await ReleaseSpi(SaId(sa.path.local.address, ProtocolId.ESP, spi))
+    await ReleaseSpi(SaId(sa.path.local.host, ProtocolId.ESP, spi))
 
 
 def _child_meant(sa: SaView, request: Received) -> ChildSa:

@@ -21,7 +21,7 @@ from ikepy.ike.errors import InvalidKePayload, NoProposalChosen, RefusedByPeer, 
 from ikepy.ike.exchanges.ike_sa_init import NONCE_OCTETS
 from ikepy.ike.exchanges.view import Answer, SaView
 from ikepy.ike.keymat import derive_ike_keys, derive_rekeyed_skeyseed
-from ikepy.ike.negotiation import check_answer, choose, chosen_ke, ke_methods, number_proposals
+from ikepy.ike.negotiation import check_answer, choose, chosen_ke, ke_methods, lead_with, number_proposals
 from ikepy.ike.phases import Keyed
 from ikepy.wire.message import Message
 from ikepy.wire.notify import invalid_ke_method
@@ -52,7 +52,10 @@ class Successor:
 async def initiate(sa: SaView, keyed: Keyed) -> Successor:
     """Make new keys; raises RefusedByPeer, NoProposalChosen, InvalidPublicValue, GaveUp, WireError."""
     spi = sa.draw_ike_spi()
-    offer = number_proposals(keyed.connection.proposals, spi)
+    ours = keyed.connection.proposals
+    if sa.quirks.rekey_offers_lead_with_own_suite:
+        ours = lead_with(ours, keyed.proposal)
+    offer = number_proposals(ours, spi)
     untried = list(ke_methods(offer))
     method = untried.pop(0)
     ni = sa.entropy.octets(NONCE_OCTETS)

@@ -11,11 +11,15 @@ from typing import Generic, Protocol, TypeVar
 from ikepy.config.model import Config, ConnectionConfig
 from ikepy.crypto.entropy import Entropy
 from ikepy.ike.actions import Path
+from ikepy.ike.admission import Lease
 from ikepy.ike.child import ChildSa, Negotiated
 from ikepy.ike.child_table import Replacement
+from ikepy.ike.ends import Ends
 from ikepy.ike.nat import NatFindings
-from ikepy.ike.phases import Phase
-from ikepy.ipsec import SaId, Spi
+from ikepy.ike.phases import Contact, Phase
+from ikepy.ipsec import IpAddress, SaId, Spi
+from ikepy.personas.fingerprint import Seen
+from ikepy.personas.quirks import Quirks
 from ikepy.wire.base import Payload
 from ikepy.wire.payloads import Identification
 from ikepy.wire.redirect import Gateway
@@ -53,6 +57,16 @@ class SaView(Protocol):
     @property
     def phase(self) -> Phase:
         """What is known at present."""
+
+    @property
+    def quirks(self) -> Quirks:
+        """What is done otherwise for this peer."""
+
+    def has_claimed(self, user: str, method: str, doom: str = "") -> None:
+        """The peer is in the middle of EAP as somebody; `doom` is why it will not be let in, where that is known."""
+
+    def has_shown(self, identity: Identification, seen: Seen | None) -> None:
+        """The peer's first request of IKE_AUTH has come: who it says to be, and more of what it is."""
 
     @property
     def is_closing(self) -> bool:
@@ -164,14 +178,28 @@ class SaView(Protocol):
     def is_first_contact(self) -> bool:
         """Whether we have no other IKE SA with this peer (RFC 7296 §2.4)."""
 
-    def settle_uniqueness(
-        self, connection: ConnectionConfig, local: Identification, remote: Identification, *, initial_contact: bool
-    ) -> None:
+    def settle_uniqueness(self, connection: ConnectionConfig, contact: Contact, *, initial_contact: bool) -> None:
         """The peer is proven: close what it has not any more, or may not have twice (RFC 7296 §2.4).
 
         Children of what is closed are on their way out of the kernel before a new one with the same selectors comes in.
         Raises AuthenticationFailed where the earlier IKE SA is to stay alone.
         """
+
+    def limit_sessions(self, contact: Contact, most: int) -> None:
+        """Somebody has come who may have so many sessions: of too many the oldest end."""
+
+    def leases_of_earlier(self, contact: Contact, asked: frozenset[IpAddress | None]) -> tuple[Lease, ...]:
+        """The addresses that the same peer has by its earlier IKE SAs, and that go over to this one.
+
+        asked   what the peer asks for: of an IKE SA that it still has, only these go over
+        """
+
+    def grant_time(self) -> None:
+        """A client goes on with its authentication: it has as long again for the next step, and an end."""
+
+    @property
+    def ends(self) -> Ends:
+        """What `dynamic` stands for on both sides."""
 
     def follow_redirect(self, gateway: Gateway) -> None:
         """We are about to go where a gateway sends us; raises GaveUp where that is not allowed, or too often."""

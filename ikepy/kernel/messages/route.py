@@ -59,6 +59,7 @@ class route_message(_Quick, rtmsg):  # type: ignore[misc]
         "RTA_OIF": (4, _U32),
         "RTA_GATEWAY": (5, _pack_address),
         "RTA_PREFSRC": (7, _pack_address),
+        "RTA_METRICS": (8, bytes),
         "RTA_MARK": (16, _U32),
     }
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ikepy.auth.eap.client import MOST_PACKETS, EapClient
-from ikepy.auth.eap.turns import Accepted, ClientTurn, Denied, Ignored, Proved, Refused, Say
+from ikepy.ike.eap_turns import Accepted, ClientTurn, Denied, Ignored, Proved, Refused, Say
 from ikepy.wire.eap import Eap
 from ikepy.wire.registry import EapCode, EapType
 from tests.support.eap_conversation import (
@@ -126,7 +126,14 @@ def test_a_success_to_a_method_that_derives_no_key_needs_the_method_too() -> Non
     assert client.receive(Eap(EapCode.SUCCESS, 1)) == Accepted(GTC, None, proves_server=False)
 
 
-@pytest.mark.parametrize("identifier", [0, 2, 255])
+@pytest.mark.parametrize("identifier", [1, 2])
+def test_an_end_may_carry_the_next_identifier_as_some_servers_count(identifier: int) -> None:
+    client = make_client(GTC)
+    said(client.receive(CHALLENGES[GTC]))
+    assert isinstance(client.receive(Eap(EapCode.SUCCESS, identifier)), Accepted)
+
+
+@pytest.mark.parametrize("identifier", [0, 3, 255])
 @pytest.mark.parametrize("code", [EapCode.SUCCESS, EapCode.FAILURE])
 def test_an_end_that_follows_no_response_of_ours_changes_nothing(code: EapCode, identifier: int) -> None:
     client = make_client(GTC)

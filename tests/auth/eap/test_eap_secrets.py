@@ -8,8 +8,8 @@ import pytest
 
 from ikepy.auth.eap.method import EapError
 from ikepy.auth.eap.packets import ChapResponse, ChapSuccess, Md5Value, parse_password
-from ikepy.auth.eap.turns import Accepted, Proved
 from ikepy.crypto.password import nt_hash
+from ikepy.ike.eap_turns import Accepted, Proved
 from ikepy.wire.registry import EapType
 from tests.support.eap_conversation import (
     GTC,

@@ -19,7 +19,7 @@ from ikepy.auth.eap.server import EapServer
 from ikepy.auth.eap.tls import EapTlsServer
 from ikepy.auth.eap.tls_engine import TlsVersion
 from ikepy.auth.eap.ttls import TtlsServer, TtlsUsers
-from ikepy.auth.eap.turns import Proved, Refused, Say, ServerTurn
+from ikepy.ike.eap_turns import Proved, Refused, Say, ServerTurn
 from ikepy.wire.eap import Eap
 from ikepy.wire.registry import EapCode, EapType
 from tests.support.certificates import Issued

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from ikepy.auth.eap.server import EapServer
-from ikepy.auth.eap.turns import Proved, Refused, Say, ServerTurn
 from ikepy.config.access import UserConfig
 from ikepy.crypto.secret import Secret
+from ikepy.ike.eap_turns import Proved, Refused, Say, ServerTurn
 from ikepy.wire.eap import Eap
 from ikepy.wire.registry import EapCode, EapType
 from tests.support.eap_conversation import GTC, MD5, MSCHAPV2, make_server, make_store

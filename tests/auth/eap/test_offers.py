@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ikepy.auth.eap.turns import Proved, Refused
+from ikepy.ike.eap_turns import Proved, Refused
 from ikepy.wire.registry import EapType
 from tests.support.eap_conversation import (
     ERIN,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ikepy.auth.eap.client import EapClient
 from ikepy.auth.eap.server import MOST_PACKETS, EapServer
-from ikepy.auth.eap.turns import Accepted, Denied, Ignored, Proved, Refused, Say, ServerTurn
+from ikepy.ike.eap_turns import Accepted, Denied, Ignored, Proved, Refused, Say, ServerTurn
 from ikepy.wire.eap import Eap
 from ikepy.wire.registry import EapCode, EapType
 from tests.support.eap_conversation import (

@@ -13,8 +13,8 @@ from ikepy.auth.eap.server import EapServer
 from ikepy.auth.eap.tls import EapTlsClient, EapTlsServer
 from ikepy.auth.eap.tls_engine import TlsVersion
 from ikepy.auth.eap.ttls import InsideMsChapV2, TtlsClient, TtlsServer, TtlsUsers
-from ikepy.auth.eap.turns import Accepted, ClientTurn, Ignored, Proved, Refused, Say, ServerTurn
 from ikepy.crypto.password import nt_hash
+from ikepy.ike.eap_turns import Accepted, ClientTurn, Ignored, Proved, Refused, Say, ServerTurn
 from ikepy.wire.eap import Eap
 from ikepy.wire.registry import EapCode, EapType
 from tests.support.eap_tls import ALICE, VERSIONS, client_settings, server_settings

@@ -4,7 +4,7 @@
 
 Rule 1: Ignored changed nothing: what was asked is still asked, and may be asked again.
 Rule 2: only Proved and Accepted let anybody in; no other record holds a key.
-Not here: who makes them (server.py, client.py).
+Not here: who makes them (auth/eap).
 """
 
 from __future__ import annotations
@@ -18,9 +18,15 @@ from ikepy.wire.registry import EapType
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """The conversation goes on with this packet."""
+    """The conversation goes on with this packet.
+
+    doom      why the client is not going to be let in, where that is known; a client that is told so may just go
+    claimed   the name of the Identity as far as it came
+    """
 
     packet: Eap
+    doom: str = ""
+    claimed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +81,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The server does not let us in, or we do not go on; there is nothing to send."""
+    """The server does not let us in, or we do not go on; there is nothing to send.
+
+    by_us   whether it is we who end it, which the server does not know
+    """
 
     reason: str
+    by_us: bool = True
 
 
 ServerTurn = Say | Proved | Refused | Ignored
