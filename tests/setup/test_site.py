@@ -28,10 +28,8 @@ def test_each_end_says_what_the_other_expects(tmp_path: Path) -> None:
     ours, theirs = load(conf), load(away / "site.conf")
     assert ours.warnings == theirs.warnings == ()
     (one,), (other,) = ours.config.connections, theirs.config.connections
-    assert (one.local.id, one.remote.id.identity if hasattr(one.remote.id, "identity") else None) != (
-        None,
-        other.local.id,
-    )
+    assert one.remote.id.identification == other.local.id is not None
+    assert other.remote.id.identification == one.local.id is not None
     assert one.children[0].local_ts == other.children[0].remote_ts
     assert one.children[0].remote_ts == other.children[0].local_ts
     assert ours.config.psks[0].secret == theirs.config.psks[0].secret

@@ -16,7 +16,7 @@ from tests.support.no_secrets import assert_no_secrets
 from tests.system.cases import CASES, ikepy_conf, select
 from tests.system.cast import NAMESPACES, Peer, addresses, issue_certificates, make_peer
 
-_READ = (".conf", ".secrets", "users", "users.jsonl", "updown")
+_READ = (".conf", ".secret", ".secrets", "users", "users.jsonl", "updown")
 _HOLDS_ONE = "-password"
 "Files that hold secrets because they are where daemons read them, and the end of the name of one that holds a password."
 PEERS = ("strongswan", "libreswan", "ikepy")
