@@ -52,7 +52,7 @@ from tests.support.access import PASSWORD
 from tests.support.certificates import Issued
 from tests.support.entropy import SeededEntropy
 from tests.support.personas_channel import Channel, IkeSide, request_of
-from tests.support.personas_gateway import NAME, PSK, ROOT, Gateway
+from tests.support.personas_gateway import PSK, Gateway
 from tests.support.personas_proof import Credentials, check_server, follow_eap, identity_of, make_proof
 from tests.support.personas_words import EVERYTHING, config_request, init_payloads, lay_out
 
@@ -86,6 +86,7 @@ class PersonaClient:
 
     user, password   for EAP; the identity typed in is user@example.com
     outside          where the NAT shows it
+    credentials      all of what it has, in place of user, password and certificate
     """
 
     def __init__(
@@ -98,12 +99,13 @@ class PersonaClient:
         password: str = PASSWORD,
         outside: SocketAddress | None = None,
         certificate: Issued | None = None,
+        credentials: Credentials | None = None,
         seed: int = 77,
     ) -> None:
         self.gateway, self.persona, self.proving = gateway, persona, proving
         self.outside = outside or SocketAddress(IPv4Address("198.51.100.7"), 40000)
         self.entropy = SeededEntropy(seed)
-        self.credentials = Credentials(user, password, certificate, self.entropy)
+        self.credentials = credentials or Credentials(user, password, certificate, self.entropy)
         self.identity = identity_of(persona, proving, self.credentials, INSIDE.address)
         self.side: IkeSide | None = None
         self.children: list[Child] = []
@@ -180,7 +182,7 @@ class PersonaClient:
         """The first request, but for what the persona's layout leaves out."""
         filled: dict[Slot, tuple[Payload, ...]] = {
             PayloadType.IDI: (IdI(self.identity),),
-            PayloadType.IDR: (IdR(Identification(IdType.ID_FQDN, NAME.encode())),),
+            PayloadType.IDR: (IdR(Identification(IdType.ID_FQDN, self.credentials.server.encode())),),
             PayloadType.CERTREQ: (CertReq(CertEncoding.X509_SIGNATURE, self._authorities()),),
             PayloadType.CP: (config_request(self.persona),),
             PayloadType.SA: (Sa(with_spi(self.persona.esp, spi)),),
@@ -198,7 +200,7 @@ class PersonaClient:
     def _authorities(self) -> bytes:
         """The CAs it names: ours somewhere among all those its system came with."""
         others = [self.entropy.octets(20) for _ in range(self.persona.cas_named - 1)]
-        others.insert(len(others) // 2, read_certificate(ROOT.der).authority_hash)
+        others.insert(len(others) // 2, read_certificate(self.credentials.anchor).authority_hash)
         return b"".join(others)
 
     def _believe(self, side: IkeSide, answer: Message) -> None:
@@ -213,7 +215,8 @@ class PersonaClient:
             assert auth == Auth(AuthMethod.SHARED_KEY, shared_key_auth(side.suite.prf, PSK, signed))
             return
         self.server_certificates = tuple(each.octets for each in answer.all(Cert))
-        check_server(self.persona, self.server_certificates, auth, signed)
+        wanted = self.credentials.server, self.credentials.anchor
+        check_server(self.persona, self.server_certificates, auth, signed, *wanted)
 
     def _prove_by_eap(self, side: IkeSide, answer: Message) -> Message:
         """EAP to its end, and AUTH of what it leaves behind; the last response."""

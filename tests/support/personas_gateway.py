@@ -117,12 +117,16 @@ def make_gateway(
     """
     config = _config(directory, own, legacy)
     config = replace(config, connections=tuple(replace(each, **more) for each in config.connections))  # type: ignore[arg-type]
+    return gateway_of(config, directory / "leases.db", seed=seed)
+
+
+def gateway_of(config: Config, book: File, *, seed: int = 1) -> Gateway:
+    """A gateway with that configuration, and an empty book of leases."""
     entropy = SeededEntropy(seed)
     credentials = load_credentials(config)
     world = World(config, RIGHT, AuthService(config, credentials), entropy)
-    users = UserStore(config.users, None, entropy)
+    users = UserStore(config.users, config.daemon.users_file, entropy)
     world.eap = EapService(config, credentials, users, entropy, clock=lambda: datetime.now(UTC))
-    book = directory / "leases.db"
     book.unlink(missing_ok=True)
     world.leases = Leases.open(book, config.pools)
     return Gateway(world)

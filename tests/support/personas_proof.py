@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ikepy.auth.certificate import read_certificate
@@ -49,17 +50,24 @@ class ServerRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client's user has typed in or put on it; without a certificate it has one of its user's name."""
+    """What a client's user has typed in or put on it; without a certificate it has one of its user's name.
+
+    typed    the identity typed in, where it is not the user's at a domain
+    server   the identity it wants of the gateway, and `anchor` the DER of the CA it trusts for that
+    """
 
     user: str
     password: str
     certificate: Issued | None
     entropy: Entropy
+    typed: str | None = None
+    server: str = NAME
+    anchor: bytes = ROOT.der
 
     @property
     def address(self) -> str:
         """The identity typed in."""
-        return f"{self.user}@{DOMAIN}"
+        return self.typed or f"{self.user}@{DOMAIN}"
 
     def own(self, persona: Persona) -> Issued:
         """Its certificate; Android's has an RSA key."""
@@ -97,14 +105,25 @@ def make_proof(
     return Auth(*sign_auth(own.key, scheme, signed)), (Cert(CertEncoding.X509_SIGNATURE, own.der),)
 
 
-def check_server(persona: Persona, certificates: tuple[bytes, ...], auth: Auth, signed: bytes) -> None:
-    """Judge the gateway's proof as the client does; raises ServerRefused."""
+def check_server(
+    persona: Persona,
+    certificates: tuple[bytes, ...],
+    auth: Auth,
+    signed: bytes,
+    name: str = NAME,
+    anchor: bytes = ROOT.der,
+) -> None:
+    """Judge the gateway's proof as the client does, one certificate below its CA; raises ServerRefused."""
     if not certificates:
         raise ServerRefused("no CERT came")
     certificate = x509.load_der_x509_certificate(certificates[0])
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    if NAME not in names.get_values_for_type(x509.DNSName):
-        raise ServerRefused(f"the certificate does not name {NAME}")
+    if name not in names.get_values_for_type(x509.DNSName):
+        raise ServerRefused(f"the certificate does not name {name}")
+    try:
+        certificate.verify_directly_issued_by(x509.load_der_x509_certificate(anchor))
+    except (ValueError, InvalidSignature) as error:
+        raise ServerRefused("the certificate is not by the CA trusted for it") from error
     purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     if x509.ExtendedKeyUsageOID.SERVER_AUTH not in purposes:
         raise ServerRefused("the certificate is not for serverAuth")
@@ -156,7 +175,7 @@ def _method(kind: EapType, name: str, persona: Persona, credentials: Credentials
             return Md5Client(name, password)
         case EapType.TLS:
             own = credentials.own(persona)
-            trust = Trust((read_certificate(ROOT.der),))
-            judge = ServerJudge(trust, (NAME,), lambda: NOW)
+            trust = Trust((read_certificate(credentials.anchor),))
+            judge = ServerJudge(trust, (credentials.server,), lambda: NOW)
             return EapTlsClient(TlsSettings(chain=(own.der,), key=own.key, judge=judge))
     raise AssertionError(f"no client of {kind} here")
