@@ -48,7 +48,7 @@ def gather(config: Config, kept: Sequence[UserConfig], wishes: Wishes, today: da
     """
     users = {user.name: user for user in (*kept, *config.users)}
     connection = choose_connection(config, wishes, users)
-    entry = check_entry(connection, wishes.user, users, today)
+    entry = check_entry(connection, wishes, users, today)
     sign_in = choose_sign_in(connection, wishes, entry)
     rights = rights_of(config, prove(config, connection, wishes, entry))
     if not rights.allowed:

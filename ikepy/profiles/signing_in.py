@@ -47,12 +47,15 @@ def choose_connection(config: Config, wishes: Wishes, users: Mapping[str, UserCo
 
 
 def check_entry(
-    connection: ConnectionConfig, name: str, users: Mapping[str, UserConfig], today: date
+    connection: ConnectionConfig, wishes: Wishes, users: Mapping[str, UserConfig], today: date
 ) -> UserConfig | None:
-    """Find the user's entry, None where the connection asks for none; raises ProfileError for who may not come in."""
+    """Find the user's entry, None where none is asked for; raises ProfileError for who may not come in."""
     if connection.remote.auth is not AuthKind.EAP:
         return None
+    name, by_tls = wishes.user, wishes.packed is not None and EapType.TLS in connection.remote.eap_methods
     entry = users.get(name)
+    if entry is None and by_tls:
+        return None
     if entry is None:
         remedy = did_you_mean(name, users) if users else f"add it with `ikepy user add {name}`"
         raise ProfileError(f"there is no user {name}: {remedy or 'see `ikepy user list`'}")
@@ -91,15 +94,16 @@ def prove(config: Config, connection: ConnectionConfig, wishes: Wishes, entry: U
         return Proof(user=entry.name, user_groups=entry.groups)
     if connection.remote.auth is AuthKind.PSK:
         return Proof(psk_identity=_identity(wishes.user))
+    user = wishes.user if connection.remote.auth is AuthKind.EAP else None
     if not wishes.chain:
-        return Proof()
+        return Proof(user=user)
     files = frozenset(
         file
         for group in config.groups
         for file in group.cacerts
         if any(_is_issued(wishes, authority) for authority in load_certificates(file))
     )
-    return Proof(cert_names=tuple(wishes.chain[0].identities()), authorities=files)
+    return Proof(user=user, cert_names=tuple(wishes.chain[0].identities()), authorities=files)
 
 
 def identity_of(connection: ConnectionConfig, wishes: Wishes) -> str:

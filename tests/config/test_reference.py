@@ -52,6 +52,7 @@ def test_no_word_is_both_supported_and_not_yet() -> None:
 def test_a_sample_loads_without_a_warning(sample: Path, tmp_path: Path) -> None:
     for name in (
         *("site.secret", "hosts.secret", "branch.secret", "password"),
+        *("aws-1.secret", "aws-2.secret", "azure.secret", "gcp.secret", "crl.pem"),
         *("left-cert.pem", "left-key.pem", "vpn-cert.pem", "vpn-key.pem", "ca-cert.pem"),
     ):
         (tmp_path / name).write_text("c2l0ZSBzZWNyZXQgc2l0ZSBzZWNyZXQ=\n")
@@ -78,6 +79,10 @@ def test_the_samples_are_the_ones_this_file_knows() -> None:
         "site-cert.conf",
         "route-based.conf",
         "gateway.conf",
+        "eap-tls.conf",
+        "aws.conf",
+        "azure.conf",
+        "google-cloud.conf",
         "laptop.conf",
         "transport.conf",
         "trap.conf",

@@ -161,6 +161,10 @@ def test_a_certificate_beside_an_entry_is_eap_tls(find: Find, carol: dict[str, o
     assert find("carol.lab", **carol).facts.sign_in is SignIn.EAP_TLS
 
 
+def test_eap_tls_needs_no_entry_as_the_gateway_asks_for_none(find: Find, carol: dict[str, object]) -> None:
+    assert find("dave.clients.lab", connection="eap", **carol).facts.sign_in is SignIn.EAP_TLS
+
+
 def test_a_pre_shared_key_is_found_and_told_only_where_asked_for(find: Find) -> None:
     asked = find("carol.lab", connection="psk", with_secret=True).facts
 

@@ -17,6 +17,7 @@ from tests.lab.namespaces import add_addresses, crosses, leftovers, link, namesp
 CONF = Path(__file__).resolve().parents[2] / "conf"
 HOSTS = Path("/etc/netns")
 LEFT, RIGHT = "west", "east"
+CLOUD = "172.31.0.0/16"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Sample:
     outer: tuple[str, str]
     crossing: tuple[tuple[str, str], ...]
     children: int = 1
+    also: tuple[str, ...] = ()
+    "Further outer addresses of the right one."
 
 
 SAMPLES = (
@@ -40,6 +43,17 @@ SAMPLES = (
     Sample("transport.conf", ("192.0.2.10", "192.0.2.20"), (("192.0.2.10", "192.0.2.20"),)),
     Sample("route-based.conf", ("198.51.100.1", "203.0.113.2"), (("10.1.0.1", "10.2.0.1"),)),
     Sample("site-cert.conf", ("198.51.100.1", "203.0.113.2"), (("10.1.0.1", "10.2.0.1"),)),
+    Sample("azure.conf", ("198.51.100.1", "203.0.113.2"), (("10.1.0.1", "172.31.0.1"),)),
+    *(
+        Sample(
+            name,
+            ("198.51.100.1", "203.0.113.2"),
+            (("10.1.0.1", "172.31.0.1"), ("169.254.10.6", "169.254.10.5")),
+            children=2,
+            also=("203.0.113.3",),
+        )
+        for name in ("aws.conf", "google-cloud.conf")
+    ),
 )
 
 
@@ -81,9 +95,15 @@ def lay_out(sample: Sample) -> None:
     ends = link(LEFT, RIGHT)
     for side, (name, end) in enumerate(zip((LEFT, RIGHT), ends, strict=True)):
         inner = sorted({pair[side] for pair in sample.crossing} - {sample.outer[side]})
+        inner = [each for each in inner if not each.startswith("169.254.")]  # an interface of the sample has it
         on_lo = [address + ("/128" if ":" in address else "/32") for address in inner]
         add_addresses(name, {end: [f"{sample.outer[side]}/32"], "lo": on_lo})
         sh("ip", "-n", name, "route", "add", f"{sample.outer[1 - side]}/32", "dev", end, "src", sample.outer[side])
+        for another in sample.also:
+            if side == 1:
+                add_addresses(name, {end: [f"{another}/32"]})
+            else:
+                sh("ip", "-n", name, "route", "add", f"{another}/32", "dev", end, "src", sample.outer[0])
         sh("ip", "-n", name, "-6", "route", "add", "2001:db8::/32", "dev", end)
         (HOSTS / name).mkdir(parents=True, exist_ok=True)
         (HOSTS / name / "hosts").write_text(
@@ -101,6 +121,10 @@ def mirrored(text: str) -> str:
         "192.0.2.20": "192.0.2.10",
     }
     text = re.sub(r"^(local|remote)(?=_addrs|_ts)", lambda found: sides[found[1]], text, flags=re.MULTILINE)
+    if CLOUD in text:
+        text = re.sub(r"^(local|remote)(?= = {)", lambda found: sides[found[1]], text, flags=re.MULTILINE)
+        text = text.replace("169.254.10.2/", "169.254.10.1/").replace("169.254.10.6/", "169.254.10.5/")
+        return re.sub(r"^(start|dpd)_action.*\n", "", text.replace(CLOUD, "10.1.0.0/16"), flags=re.MULTILINE)
     text = re.sub(r'(?<=\bid = ")[^"]+', lambda found: names[found[0]], text)
     text = text.replace('"left-', '"right-').replace("169.254.10.1/", "169.254.10.2/").replace("fe80::1/", "fe80::2/")
     text = (
@@ -121,6 +145,6 @@ def provide(scratch: Path, directories: tuple[Path, Path]) -> None:
         shutil.copy(key, directory / f"{name}-key.pem")
         (directory / f"{name}-key.pem").chmod(0o600)
         shutil.copy(authority.path, directory / "ca-cert.pem")
-        for secret in ("site.secret", "hosts.secret", "branch.secret"):
+        for secret in re.findall(r"[a-z0-9-]+\.secret", "".join(each.read_text() for each in CONF.glob("*.conf"))):
             (directory / secret).touch(0o600)
             (directory / secret).write_text("a secret of the lab and of nothing else")
