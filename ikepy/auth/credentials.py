@@ -9,13 +9,14 @@ Not here: reading files (files.py), pre-shared keys (the configuration holds the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ikepy.auth.certificate import Certificate
+from ikepy.auth.fetched import Fetched
 from ikepy.auth.files import CredentialError, load_certificates, load_private_key, load_private_key_file
 from ikepy.auth.revocation import Lists, Revocations
 from ikepy.auth.rules import weakness_of
@@ -52,6 +53,10 @@ class Trust:
     purposes: tuple[ExtendedKeyUsage, ...] = ()
     revocations: Revocations = field(default_factory=Revocations)
 
+    def without_asking(self, *, is_asked_later: bool) -> Trust:
+        """The same for who cannot wait until a CA has answered (Revocations.of_lists_alone)."""
+        return replace(self, revocations=self.revocations.of_lists_alone(is_asked_later=is_asked_later))
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -59,18 +64,21 @@ class Credentials:
 
     authorities   the CAs by whose files groups know their members
     warnings      one sentence each, for the operator
+    fetched       what CAs said of certificates; None where nobody fetches
     """
 
     local: dict[str, LocalCredential] = field(default_factory=dict)
     trust: dict[str, Trust] = field(default_factory=dict)
     authorities: dict[Path, tuple[Certificate, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    fetched: Fetched | None = None
 
 
-def load_credentials(config: Config, now: datetime | None = None) -> Credentials:
+def load_credentials(config: Config, now: datetime | None = None, fetched: Fetched | None = None) -> Credentials:
     """Load the credentials of all connections; raises CredentialError.
 
-    now   UTC, for warnings of certificates that are not valid; None is the clock's
+    now       UTC, for warnings of certificates that are not valid; None is the clock's
+    fetched   what CAs said of certificates; None where nobody fetches
     """
     now = now or datetime.now(UTC)
     keys = _Keys(config.private_keys)
@@ -82,11 +90,11 @@ def load_credentials(config: Config, now: datetime | None = None) -> Credentials
             local[connection.name] = _load_local(connection, keys)
             warnings += _local_warnings(connection, local[connection.name], now)
         if connection.remote.auth is AuthKind.PUBKEY or connection.remote.cacerts:
-            trust[connection.name] = _load_trust(connection)
+            trust[connection.name] = _load_trust(connection, fetched)
             warnings += _trust_warnings(connection, trust[connection.name], now)
     files = dict.fromkeys(file for group in config.groups for file in group.cacerts)
     authorities = {file: tuple(_load_authorities(file)) for file in files}
-    return Credentials(local, trust, authorities, tuple(warnings))
+    return Credentials(local, trust, authorities, tuple(warnings), fetched)
 
 
 class _Keys:
@@ -140,13 +148,16 @@ def _load_local(connection: ConnectionConfig, keys: _Keys) -> LocalCredential:
     return LocalCredential(key, _order(certificate, others))
 
 
-def _load_trust(connection: ConnectionConfig) -> Trust:
+def _load_trust(connection: ConnectionConfig, fetched: Fetched | None) -> Trust:
     remote = connection.remote
     anchors = [certificate for file in remote.cacerts for certificate in _load_authorities(file)]
     pinned = [certificate for file in remote.certs for certificate in load_certificates(file)]
-    revocations = Revocations()
-    if anchors and (remote.crls or remote.revocation is Revocation.STRICT):
-        revocations = Revocations(remote.revocation, Lists(remote.crls))
+    is_strict = remote.revocation is Revocation.STRICT
+    lists = Lists(remote.crls) if anchors and (remote.crls or is_strict) else None
+    asked = fetched if anchors and remote.revocation_fetch else None
+    revocations = (
+        Revocations(remote.revocation, lists, asked) if lists is not None or asked is not None else Revocations()
+    )
     return Trust(tuple(dict.fromkeys(anchors)), tuple(dict.fromkeys(pinned)), remote.eku, revocations)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
-from ikepy.auth.certificate import Certificate, read_certificate
+from ikepy.auth.certificate import Certificate, CertificateRefused, read_certificate
 from ikepy.auth.credentials import Credentials, LocalCredential, Trust
 from ikepy.auth.eap.client import EapClient
 from ikepy.auth.eap.gtc import GtcClient
@@ -29,6 +29,7 @@ from ikepy.auth.eap.tls import EapTlsClient, EapTlsServer
 from ikepy.auth.eap.tls_engine import TlsSettings, TlsVersion
 from ikepy.auth.eap.tls_judges import ServerJudge, UserJudge
 from ikepy.auth.eap.ttls import InsideEap, TtlsClient, TtlsServer, TtlsUsers
+from ikepy.auth.peer import check_status
 from ikepy.auth.service import Clock, proof_of, utc_now
 from ikepy.auth.slowdown import Slowdown
 from ikepy.auth.users import UserStore
@@ -113,7 +114,10 @@ class EapService:
         return turn
 
     def identify(self, effect: EapIdentity) -> Proof:
-        """Say what a conversation has proved that ended well; raises AuthenticationFailed where its user is kept out."""
+        """Say what a conversation has proved that ended well.
+
+        Raises AuthenticationFailed where its user is kept out, and StatusWanted.
+        """
         user = self.users.find(effect.user)
         refusal = user.refusal(self._today()) if user is not None else ""
         if refusal:
@@ -121,6 +125,8 @@ class EapService:
         dialog = _dialog(effect.dialog)
         chain = [read_certificate(der) for der in dialog.server.peer_chain]
         trust = self._credentials.trust.get(dialog.connection, Trust())
+        if chain:
+            self._check_status(chain, trust)
         proof = proof_of(chain[0], chain, trust, self._credentials, self._clock()) if chain else NO_PROOF
         name, groups = (user.name, user.groups) if user is not None else (effect.user, ())
         return replace(proof, user=name, user_groups=groups)
@@ -140,12 +146,19 @@ class EapService:
             raise AuthenticationFailed(f"AUTH of '{who}' is not made of what {effect.method} left behind")
         return PeerAuthenticated(effect.connection, effect.identity, effect.method, effect.proof)
 
+    def _check_status(self, chain: Sequence[Certificate], trust: Trust) -> None:
+        try:
+            check_status(chain, trust, self._clock())
+        except CertificateRefused as refused:
+            raise AuthenticationFailed(str(refused)) from refused
+
     def _tunnels(self, connection: str, remote: RemoteAuthConfig) -> Tunnels:
         if not TLS_BASED & set(remote.eap_methods):
             return {}
         trust = self._credentials.trust.get(connection, Trust())
         plain = _settings(self._local(connection))
-        asking = _settings(self._local(connection), UserJudge(trust, self._clock), trust.anchors)
+        judge = UserJudge(trust.without_asking(is_asked_later=True), self._clock)
+        asking = _settings(self._local(connection), judge, trust.anchors)
         inside = Offers(INSIDE, self.users, self._entropy, self._today)
         users = TtlsUsers(self.users, self._today, methods_for=inside)
         return {
@@ -198,7 +211,7 @@ class EapService:
             raise NoCredential(
                 f"connection {effect.connection}: no name is expected of the gateway in TLS; add remote.id or local.aaa_id"
             )
-        judge = ServerJudge(trust, expected, self._clock)
+        judge = ServerJudge(trust.without_asking(is_asked_later=False), expected, self._clock)
         settings = _settings(self._local(effect.connection), judge) if own else TlsSettings(judge=judge)
         highest = TlsVersion.TLS_1_2 if effect.local.tls_max == "1.2" else TlsVersion.TLS_1_3
         return replace(settings, old_servers=effect.server_proved, highest=highest)

@@ -54,7 +54,7 @@ def read_sent(certs: Sequence[Cert]) -> tuple[Certificate, ...]:
 def find_trusted(
     sent: Sequence[Certificate], trust: Trust, identity: Identification, now: datetime
 ) -> tuple[Certificate, ...]:
-    """Find the certificates that may prove an identity, each trusted and naming it; raises CertificateRefused.
+    """Find the certificates that may prove an identity, each trusted and naming it; raises CertificateRefused, StatusWanted.
 
     One where the peer sent its own; where it sent none, all pinned ones that name the identity.
     """
@@ -80,6 +80,13 @@ def find_trusted(
             f"certificate {own} does not name '{format_identity(identity)}'; it names {_all_names(own)}"
         )
     return (own,)
+
+
+def check_status(sent: Sequence[Certificate], trust: Trust, now: datetime) -> None:
+    """Check that none of a chain that is trusted was revoked; raises CertificateRefused, StatusWanted."""
+    own, *others = sent
+    if trust.revocations.fetched is not None and own not in trust.pinned:
+        trust.revocations.check(validate_chain(own, others, trust.anchors, trust.purposes, now), now)
 
 
 def names(certificate: Certificate, identity: Identification) -> bool:

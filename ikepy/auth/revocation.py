@@ -1,14 +1,14 @@
-"""Revocation by lists (CRLs, RFC 5280 §5, §6.3): from files and directories, read again when they change.
+"""Revocation: of each certificate of a good chain, by lists in files and directories and by what its CA answers.
 
-    strict   each certificate of a chain must be in no list, and there must be a list that is valid now
-    soft     one that a list names is refused; where there is no list, or an old one, the log says so once in a while
-    off      no list is looked at
+    strict   each certificate of a chain must be known not to be revoked, now
+    soft     one that is known to be revoked is refused; where that cannot be found out, the log says so
+    off      nobody is asked
 
-Rule 1: a list counts only where the CA above the certificate has signed it, and may sign lists.
-Rule 2: a list that says what is not understood (a critical extension, a part of a CA's certificates, changes to another
-        list) is no list; an old one still revokes what it names.
-Rule 3: a file that cannot be read now leaves what it last said in force, and the log says so.
-Not here: whether a chain is good (chains.py), fetching: nothing is.
+Rule 1: a list counts only where the CA above the certificate has signed it, and may sign lists; an old one still revokes what
+        it names.
+Rule 2: a file that cannot be read now leaves what it last said in force, and the log says so.
+Rule 3: nothing is fetched here: StatusWanted says what somebody has to fetch, aside from the threads that verify.
+Not here: whether a chain is good (chains.py), one list (revocation_lists.py), what is fetched (fetched.py).
 """
 
 from __future__ import annotations
@@ -21,12 +21,10 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
-
 from ikepy.auth.certificate import Certificate, CertificateRefused
+from ikepy.auth.fetched import Fetched, Silence, Source, sources_of
 from ikepy.auth.files import CredentialError
+from ikepy.auth.revocation_lists import List, ListRefused, parse_lists
 from ikepy.config.authentication import Revocation
 
 _log = logging.getLogger("ikepy.auth")
@@ -36,48 +34,16 @@ MOST_OCTETS = 64 << 20
 MOST_FILES = 256
 "Files of a directory that are read."
 _ENDINGS = frozenset({".crl", ".pem", ".der"})
-_KNOWN = frozenset(
-    {
-        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
-        ExtensionOID.CRL_NUMBER,
-        ExtensionOID.ISSUING_DISTRIBUTION_POINT,
-        ExtensionOID.ISSUER_ALTERNATIVE_NAME,
-        ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
-        ExtensionOID.FRESHEST_CRL,
-    }
-)
-_KNOWN_OF_ENTRIES = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
-_UNREADABLE = (ValueError, TypeError, x509.DuplicateExtension, UnsupportedAlgorithm)
+_NOWHERE = "it says nowhere where a CRL is, and there is none in crls"
 Version = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class List:
-    """One list, read.
+class StatusWanted(Exception):
+    """A chain is good, and what its CAs say of it has to be fetched before it is judged."""
 
-    only  whether it is for certificates of CAs alone (True), of others alone (False), or for all
-    """
-
-    file: Path
-    parsed: x509.CertificateRevocationList
-    only: bool | None
-
-    def covers(self, certificate: Certificate) -> bool:
-        """Whether it says anything of a certificate."""
-        try:
-            is_theirs = self.parsed.issuer == certificate.parsed.issuer
-        except _UNREADABLE:
-            return False
-        return is_theirs and self.only in {None, certificate.is_ca}
-
-    def is_of(self, issuer: Certificate) -> bool:
-        """Whether a CA has signed it, and may."""
-        if issuer.key_usage is not None and not issuer.key_usage.crl_sign:
-            return False
-        try:
-            return self.parsed.is_signature_valid(issuer.public_key)
-        except (*_UNREADABLE, InvalidSignature):
-            return False
+    def __init__(self, sources: Sequence[Source]) -> None:
+        super().__init__("what CAs say of certificates has to be fetched: " + ", ".join(each.url for each in sources))
+        self.sources = tuple(sources)
 
 
 class Lists:
@@ -118,39 +84,85 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Revocations:
-    """What is asked of a chain that is good otherwise."""
+    """What is asked of a chain that is good otherwise.
+
+    fetched   what CAs said where their certificates say; None where they are not asked
+    """
 
     mode: Revocation = Revocation.OFF
     lists: Lists | None = None
+    fetched: Fetched | None = None
 
     def check(self, chain: Sequence[Certificate], now: datetime) -> None:
-        """Check each certificate below the trust anchor; raises CertificateRefused."""
+        """Check each certificate below the trust anchor; raises CertificateRefused, StatusWanted."""
         if self.mode is Revocation.OFF:
             return
+        wanted: list[Source] = []
+        unknown: list[tuple[Certificate, str]] = []
         for certificate, issuer in pairwise(chain):
-            self._check_one(certificate, issuer, now)
-
-    def _check_one(self, certificate: Certificate, issuer: Certificate, now: datetime) -> None:
-        lists = [each for each in (self.lists.covering(certificate) if self.lists else ()) if each.is_of(issuer)]
-        for each in lists:
-            entry = each.parsed.get_revoked_certificate_by_serial_number(certificate.parsed.serial_number)
-            if entry is not None:
+            why = self._by_lists(certificate, issuer, now)
+            if why is not None and self.fetched is not None:
+                said = self._by_answers(self.fetched, certificate, issuer, now, wanted)
+                why = why if said == "" else said
+            if why is not None:
+                unknown.append((certificate, why))
+        if wanted:
+            raise StatusWanted(wanted)
+        for certificate, why in unknown:
+            if self.mode is Revocation.STRICT:
                 raise CertificateRefused(
-                    f"certificate {certificate} was revoked {entry.revocation_date_utc:%Y-%m-%d %H:%M} UTC"
-                    f"{_reason(entry)}, says {each.file}: its owner needs a new one"
+                    f"certificate {certificate}: {why or _NOWHERE}, and revocation is strict: put a newer one there"
                 )
-        if any(_is_valid(each, now) for each in lists):
-            return
-        why = (
-            f"there is no CRL of {issuer} in crls"
-            if not lists
-            else f"the CRL of {issuer} in {lists[0].file} is out of date"
+            if why:
+                _log.warning("certificate %s is taken, though %s", certificate, why)
+
+    def of_lists_alone(self, *, is_asked_later: bool) -> Revocations:
+        """The same for who cannot wait for a fetch; where it is asked later, what lists do not tell is nothing yet."""
+        if self.fetched is None:
+            return self
+        mode = Revocation.SOFT if is_asked_later and self.mode is Revocation.STRICT else self.mode
+        return Revocations(mode, self.lists)
+
+    def _by_lists(self, certificate: Certificate, issuer: Certificate, now: datetime) -> str | None:
+        """Why lists do not tell that it is good, None where they do; raises CertificateRefused where they say it is not."""
+        if self.lists is None:
+            return ""
+        lists = [each for each in self.lists.covering(certificate) if each.is_of(issuer)]
+        for each in lists:
+            _refuse_revoked(certificate, each.entry(certificate), each.where)
+        if any(each.is_valid(now) for each in lists):
+            return None
+        if not lists:
+            return f"there is no CRL of {issuer} in crls"
+        return f"the CRL of {issuer} in {lists[0].where} is out of date"
+
+    @staticmethod
+    def _by_answers(
+        fetched: Fetched, certificate: Certificate, issuer: Certificate, now: datetime, wanted: list[Source]
+    ) -> str | None:
+        """The same of what was fetched, empty where there is nobody to ask; what has to be fetched first is added to `wanted`."""
+        silent = ""
+        for source in sources_of(certificate, issuer):
+            match fetched.look(source, now):
+                case None:
+                    wanted.append(source)
+                    return None
+                case Silence(why):
+                    silent = f"{source.url} says nothing of it ({why})"
+                case status:
+                    revoked = (status.revoked, status.reason) if status.revoked is not None else None
+                    _refuse_revoked(certificate, revoked, source.url)
+                    return None
+        return silent
+
+
+def _refuse_revoked(certificate: Certificate, entry: tuple[datetime, str] | None, where: str) -> None:
+    if entry is not None:
+        at, reason = entry
+        raise CertificateRefused(
+            f"certificate {certificate} was revoked {at:%Y-%m-%d %H:%M} UTC{f' ({reason})' if reason else ''}, says "
+            f"{where}: its owner needs a new one"
         )
-        if self.mode is Revocation.STRICT:
-            raise CertificateRefused(
-                f"certificate {certificate}: {why}, and revocation is strict: put a newer one there"
-            )
-        _log.warning("certificate %s is taken, though %s", certificate, why)
 
 
 def read_lists(file: Path) -> tuple[List, ...]:
@@ -165,51 +177,9 @@ def read_lists(file: Path) -> tuple[List, ...]:
     if len(octets) > MOST_OCTETS:
         raise CredentialError(file, f"it has more than {MOST_OCTETS >> 20} MiB", "is it a CRL?")
     try:
-        parsed = (
-            [x509.load_pem_x509_crl(block) for block in _blocks(octets)]
-            if b"-----BEGIN" in octets
-            else [x509.load_der_x509_crl(octets)]
-        )
-        return tuple(_understood(file, each) for each in parsed)
-    except _UNREADABLE as error:
-        raise CredentialError(file, f"no CRL that can be read: {error}", "name one in PEM or DER") from error
-
-
-def _blocks(octets: bytes) -> list[bytes]:
-    begin = b"-----BEGIN X509 CRL-----"
-    return [
-        begin + rest.partition(b"-----END X509 CRL-----")[0] + b"-----END X509 CRL-----\n"
-        for rest in octets.split(begin)[1:]
-    ]
-
-
-def _understood(file: Path, parsed: x509.CertificateRevocationList) -> List:
-    """The list, if all of it is understood; raises CredentialError."""
-    only: bool | None = None
-    for extension in parsed.extensions:
-        value = extension.value
-        if isinstance(value, x509.DeltaCRLIndicator):
-            raise CredentialError(file, "it only says what changed since another CRL", "put the complete one there")
-        if extension.critical and extension.oid not in _KNOWN:
-            oid = extension.oid.dotted_string
-            raise CredentialError(file, f"its critical extension {oid} is not understood", "ask its CA for a plain CRL")
-        if isinstance(value, x509.IssuingDistributionPoint):
-            if value.indirect_crl or value.only_some_reasons or value.only_contains_attribute_certs:
-                raise CredentialError(file, "it is indirect, or for some reasons alone", "put the complete one there")
-            only = True if value.only_contains_ca_certs else False if value.only_contains_user_certs else None
-    return List(file, parsed, only)
-
-
-def _is_valid(each: List, now: datetime) -> bool:
-    until = each.parsed.next_update_utc
-    return each.parsed.last_update_utc <= now and until is not None and now <= until
-
-
-def _reason(entry: x509.RevokedCertificate) -> str:
-    try:
-        return f" ({entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value})"
-    except (x509.ExtensionNotFound, *_UNREADABLE):
-        return ""
+        return parse_lists(octets, str(file))
+    except ListRefused as refused:
+        raise CredentialError(file, refused.problem, refused.remedy) from refused
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -25,6 +25,7 @@ from ikepy.config.errors import Unfit, did_you_mean
 from ikepy.config.sections import Key, Section
 from ikepy.config.values import (
     FILE,
+    FLAG,
     IDENTITY,
     IDENTITY_PATTERN,
     PLACE,
@@ -145,6 +146,7 @@ REMOTE = Section(
         Key("certs", list_of(FILE)),
         Key("eku", list_of(one_of(ExtendedKeyUsage))),
         Key("crls", list_of(PLACE)),
+        Key("revocation_fetch", FLAG),
         Key("revocation", one_of(Revocation, also={"relaxed": Revocation.SOFT})),
         Key("eap_methods", METHODS, default_text="`mschapv2`, and `tls` where cacerts are named"),
     ),

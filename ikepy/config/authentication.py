@@ -88,10 +88,12 @@ class RemoteAuthConfig:
     "Extended key usages of which the certificate must have one; empty asks for none."
     crls: tuple[Path, ...] = ()
     "Files and directories with CRLs of those CAs, read again when they change."
+    revocation_fetch: bool = True
+    "Whether CRLs and OCSP answers are fetched from where the peer's certificates say, once these are proven."
     revocation: Revocation = Revocation.SOFT
     (
-        "Whether a certificate is refused that a CRL names (`soft`), also where there is no CRL that is valid now "
-        "(`strict`), or none is looked at (`off`)."
+        "Whether a certificate is refused that a CRL or an OCSP answer calls revoked (`soft`), also where there is none "
+        "that is valid now (`strict`), or none is looked at (`off`)."
     )
     eap_methods: tuple[EapType, ...] = ()
     "EAP methods offered to the peer, the preferred one first; those its user's entry has nothing for are left out."

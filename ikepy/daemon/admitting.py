@@ -16,6 +16,7 @@ import trio
 
 from ikepy.auth.eap_service import EapService
 from ikepy.daemon.clock import Clock
+from ikepy.daemon.fetching import Fetching
 from ikepy.daemon.gatewaying import Gatewaying
 from ikepy.daemon.ways import AtOnce, InBook, InKernel, InThread, Waiting, Way
 from ikepy.daemon.workers import Workers
@@ -54,6 +55,7 @@ class Admitting:
         workers: Workers,
         clock: Clock,
         gateway: Gatewaying,
+        fetching: Fetching,
     ) -> None:
         self.eap = eap
         self._gateway = gateway
@@ -63,7 +65,7 @@ class Admitting:
         self.ways: dict[type[Effect[Any]], Callable[[Any], Way]] = {
             BeginEap: lambda effect: InThread(partial(self.eap.begin, effect)),
             AnswerEap: lambda effect: Waiting(partial(self._answer, effect)),
-            EapIdentity: lambda effect: AtOnce(partial(self.eap.identify, effect)),
+            EapIdentity: lambda effect: Waiting(partial(fetching.verified, partial(self.eap.identify, effect))),
             VerifyEapAuth: lambda effect: AtOnce(partial(self.eap.verify, effect)),
             JoinEap: lambda effect: InThread(partial(self.eap.join, effect)),
             FollowEap: lambda effect: InThread(partial(self.eap.follow, effect)),

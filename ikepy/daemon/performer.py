@@ -16,6 +16,7 @@ from typing import Any
 
 import trio
 
+from ikepy.auth.fetched import Fetched
 from ikepy.auth.service import AuthService
 from ikepy.config.model import AuthKind, Config
 from ikepy.crypto import errors as crypto_errors
@@ -23,6 +24,7 @@ from ikepy.crypto.entropy import Entropy
 from ikepy.crypto.key_exchange import is_slow, make_key_exchange
 from ikepy.daemon.admitting import Admitting
 from ikepy.daemon.clamping import Clamping
+from ikepy.daemon.fetching import Fetching
 from ikepy.daemon.names import Names
 from ikepy.daemon.paths import FindsSources, find_ways, resolve_paths
 from ikepy.daemon.ways import AtOnce, InBook, InKernel, InThread, Waiting, Way
@@ -66,11 +68,18 @@ class Performer:
     """Performs effects and tells their outcomes by `complete(ticket, outcome)`."""
 
     def __init__(
-        self, config: Config, auth: AuthService, kernel: Kernel, links: FindsSources, entropy: Entropy
+        self,
+        config: Config,
+        auth: AuthService,
+        kernel: Kernel,
+        links: FindsSources,
+        entropy: Entropy,
+        fetched: Fetched | None = None,
     ) -> None:
         self.config = config
         self.auth = auth
         self.workers = Workers()
+        self.fetching = Fetching(fetched or Fetched(), self.workers)
         self.names = Names()
         self._book_in, self._book_out = trio.open_memory_channel[tuple[Ticket, InBook]](math.inf)
         self._kernel = kernel
@@ -175,7 +184,8 @@ class Performer:
 
     def _verify_auth(self, effect: VerifyAuth) -> Way:
         cheap = effect.auth.method == AuthMethod.SHARED_KEY and not effect.certs
-        return _by_cost(partial(self.auth.verify_auth, effect), slow=not cheap)
+        work = partial(self.auth.verify_auth, effect)
+        return AtOnce(work) if cheap else Waiting(partial(self.fetching.verified, work))
 
     def _allocate_spi(self, effect: AllocateSpi) -> Way:
         allocate = self._kernel.allocate_spi

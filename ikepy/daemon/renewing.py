@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -48,6 +49,7 @@ class Renewing:
     ) -> None:
         self._config, self._credentials, self._use, self._users, self._now = config, credentials, use, users, now
         self._seen = _versions(config)
+        self._load = partial(load_credentials, fetched=credentials.fetched)
         self._warned: set[tuple[bytes, int]] = set()
 
     async def serve(self) -> None:
@@ -63,7 +65,7 @@ class Renewing:
         self._users()
         versions = _versions(self._config)
         try:
-            fresh = await trio.to_thread.run_sync(load_credentials, self._config)
+            fresh = await trio.to_thread.run_sync(self._load, self._config)
         except CredentialError as error:
             _log.error("keys and certificates stay as they were: %s", error)
             return str(error)

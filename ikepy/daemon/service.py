@@ -21,6 +21,7 @@ import trio
 
 from ikepy.auth.credentials import CredentialError, Credentials, load_credentials
 from ikepy.auth.eap_service import EapService
+from ikepy.auth.fetched import Fetched
 from ikepy.auth.service import AuthService
 from ikepy.auth.users import UserStore
 from ikepy.auth.users_file import UsersFileError
@@ -73,6 +74,7 @@ DRAINING_SECONDS = 0.5
 CLEANING_SECONDS = 2.0
 """How long an end waits for the kernel."""
 LEASES_FILE = "leases.db"
+REVOCATION = "revocation"
 _LOOK_SECONDS = 0.02
 _ROUTE_TABLES = 40
 
@@ -89,7 +91,7 @@ def main(config: Config, run_directory: Path, warnings: tuple[str, ...] = ()) ->
     """
     with logging_to(config.daemon.log_level):
         try:
-            credentials = load_credentials(config)
+            credentials = load_credentials(config, fetched=Fetched(state_directory_of(run_directory) / REVOCATION))
             for warning in (*warnings, *credentials.warnings):
                 _log.warning("%s", warning)
             trio.run(_run_until_signal, config, credentials, run_directory)
@@ -219,7 +221,7 @@ class _Daemon:
         self._endpoint = Endpoint(config, entropy, make_observer(config))
         self._publisher = Publisher()
         auth = AuthService(config, credentials)
-        self._performer = Performer(config, auth, kernel, kernel.links, entropy)
+        self._performer = Performer(config, auth, kernel, kernel.links, entropy, credentials.fetched)
         self._clamps = MssClamps(nft, config.daemon.reqid_base)
         self._performer.clamp_with(Clamping(kernel, self._clamps))
         self._users = UserStore(config.users, config.daemon.users_file, entropy)
@@ -241,7 +243,8 @@ class _Daemon:
             leases_of(self._config, self._state_directory) as leases,
         ):
             workers = self._performer.workers
-            admitting = Admitting(self._eap, leases, self._kernel.links, workers, self._clock, self._gateway)
+            links, fetching = self._kernel.links, self._performer.fetching
+            admitting = Admitting(self._eap, leases, links, workers, self._clock, self._gateway, fetching)
             self._performer.admit_with(admitting)
             await self._undo_left()
             try:

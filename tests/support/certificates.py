@@ -52,6 +52,7 @@ PURPOSES = {
     "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "ikeIntermediate": x509.ObjectIdentifier("1.3.6.1.5.5.8.2.2"),
     "ipsecIKE": ExtendedKeyUsageOID.IPSEC_IKE,
+    "ocspSigning": ExtendedKeyUsageOID.OCSP_SIGNING,
     "any": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
     "emailProtection": ExtendedKeyUsageOID.EMAIL_PROTECTION,
 }
