@@ -32,11 +32,20 @@ __all__ = ["CredentialError", "Credentials", "LocalCredential", "Trust", "load_c
 class LocalCredential:
     """What we prove ourselves with on a connection.
 
-    chain   our certificate, then the CAs above it as far as we have them, without a self-signed root
+    chain    our certificate, then the CAs above it as far as we have them, without a self-signed root
+    others   what else we have for the same connection, for peers that want another CA or another kind of key
+    authorities   SHA-1 of the keys of the CAs above it, as far as we know them (RFC 7296 §3.7)
     """
 
     key: PrivateKey = field(repr=False)
     chain: tuple[Certificate, ...]
+    others: tuple[LocalCredential, ...] = ()
+    authorities: frozenset[bytes] = frozenset()
+
+    @property
+    def all(self) -> tuple[LocalCredential, ...]:
+        """This one, and the others."""
+        return self, *self.others
 
     @property
     def certificate(self) -> Certificate:
@@ -145,7 +154,17 @@ def _load_local(connection: ConnectionConfig, keys: _Keys) -> LocalCredential:
     weakness = weakness_of(certificate.public_key)
     if weakness:
         raise CredentialError(file, weakness, "make a new key, for instance: openssl genpkey -algorithm ed25519")
-    return LocalCredential(key, _order(certificate, others))
+    known = (*others, *(authority for each in connection.remote.cacerts for authority in load_certificates(each)))
+    further = {each: keys.fitting(each.public_key) for each in dict.fromkeys(others) if not each.is_ca}
+    rest = tuple(_credential(each, fitting, known) for each, fitting in further.items() if fitting is not None)
+    return replace(_credential(certificate, key, known), others=rest)
+
+
+def _credential(certificate: Certificate, key: PrivateKey, known: Sequence[Certificate]) -> LocalCredential:
+    """A certificate of ours, with those above it among the ones we know."""
+    chain = _order(certificate, known)
+    above = (*chain[1:], *(each for each in known if each.subject_der == chain[-1].issuer_der))
+    return LocalCredential(key, chain, authorities=frozenset(each.authority_hash for each in above))
 
 
 def _load_trust(connection: ConnectionConfig, fetched: Fetched | None) -> Trust:
@@ -191,8 +210,9 @@ def _spki(key: PublicKey) -> bytes:
 
 def _local_warnings(connection: ConnectionConfig, local: LocalCredential, now: datetime) -> Iterator[str]:
     place = f"connections.{connection.name}.local"
-    for certificate in local.chain:
-        yield from _validity_warnings(place, certificate, now)
+    for each in local.all:
+        for certificate in each.chain:
+            yield from _validity_warnings(place, certificate, now)
     identity = connection.local.id
     if identity is not None and not any(same_identity(identity, each) for each in local.certificate.identities()):
         yield (

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from ikepy.auth.certificate import Certificate, CertificateRefused
 from ikepy.auth.chains import validate_chain
+from ikepy.auth.choosing import choose_credential
 from ikepy.auth.credentials import Credentials, LocalCredential, Trust
 from ikepy.auth.peer import find_trusted, leads_to, read_sent
 from ikepy.config.groups import Proof
@@ -23,8 +24,8 @@ from ikepy.config.model import AuthKind, Config, SendCert
 from ikepy.crypto.errors import CryptoError, SignatureInvalid
 from ikepy.crypto.prf import get_prf
 from ikepy.crypto.secret import Secret
-from ikepy.crypto.signature import choose_signature_scheme, verify_auth_signature
 from ikepy.crypto.signature import sign_auth as sign
+from ikepy.crypto.signature import verify_auth_signature
 from ikepy.ike.actions import Path
 from ikepy.ike.effects import (
     FindTrustingConnections,
@@ -70,7 +71,7 @@ class AuthService:
             return LocalProof(Auth(AuthMethod.SHARED_KEY, octets), ())
         local = self._local(effect.connection)
         try:
-            scheme = choose_signature_scheme(local.key, effect.hashes, pkcs1=effect.pkcs1)
+            local, scheme = choose_credential(local, effect)
             method, octets = sign(local.key, scheme, effect.signed_octets)
         except CryptoError as error:
             raise NoCredential(

@@ -57,7 +57,10 @@ class LocalAuthConfig:
     id: Identification | None = None
     "Our identity; without it the certificate's subject, or our address."
     certs: tuple[Path, ...] = ()
-    "Certificate files, PEM or DER, ours first, intermediates in any order, or whole chains in one file."
+    (
+        "Certificate files, PEM or DER, ours first, intermediates in any order, or whole chains in one file. Further ones of "
+        "ours, with their keys under `secrets`, are for peers that want another CA or another kind of key."
+    )
     key: Path | None = None
     "The private key's file; without it the key under `secrets` that fits the certificate."
     send_cert: SendCert = SendCert.ALWAYS

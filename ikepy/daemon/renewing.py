@@ -19,6 +19,7 @@ from pathlib import Path
 
 import trio
 
+from ikepy.auth.certificate import Certificate
 from ikepy.auth.credentials import CredentialError, Credentials, load_credentials
 from ikepy.config.model import Config
 
@@ -85,13 +86,16 @@ class Renewing:
         """Our own certificates by connection, and how long they are good for."""
         now = self._now()
         return {
-            name: f"{local.certificate}, {_left((local.certificate.not_after - now).days)}"
+            name: "; ".join(
+                f"{each.certificate}, {_left((each.certificate.not_after - now).days)}" for each in local.all
+            )
             for name, local in self._credentials.local.items()
         }
 
     def _warn(self) -> None:
         now = self._now()
-        for name, local in self._credentials.local.items():
+        ours = [(name, each) for name, local in self._credentials.local.items() for each in local.all]
+        for name, local in ours:
             days = (local.certificate.not_after - now).days
             due = next((each for each in WARN_DAYS if days <= each), None)
             if due is not None and (local.certificate.der, due) not in self._warned:
@@ -109,13 +113,18 @@ def _changed(before: Credentials, after: Credentials) -> list[str]:
     """Connections whose own certificate, or whose CAs, are others now."""
     found = []
     for name in after.local.keys() | after.trust.keys():
-        ours = [each.local[name].chain if name in each.local else () for each in (before, after)]
+        ours = [_chains(each, name) for each in (before, after)]
         theirs = [
             each.trust[name].anchors + each.trust[name].pinned if name in each.trust else () for each in (before, after)
         ]
         if ours[0] != ours[1] or theirs[0] != theirs[1]:
             found.append(name)
     return sorted(found)
+
+
+def _chains(credentials: Credentials, name: str) -> list[tuple[Certificate, ...]]:
+    local = credentials.local.get(name)
+    return [each.chain for each in local.all] if local is not None else []
 
 
 def _versions(config: Config) -> Versions:

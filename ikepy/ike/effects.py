@@ -156,7 +156,9 @@ class SignAuth(Effect[LocalProof]):
     peer           the peer's identity as far as it is known, for the choice of a PSK
     hashes         what the peer's SIGNATURE_HASH_ALGORITHMS named; empty: RFC 7427 is not to be used
     certificate_requested  whether the peer sent a CERTREQ, or wants certificates without one
+    authorities    SHA-1 of the keys of the CAs that CERTREQ named, for the choice among several certificates
     pkcs1          whether the peer verifies RSA signatures of RFC 7427 only as PKCS#1 v1.5
+    prefers_rsa    whether the peer may believe no certificate with a key of another kind
 
     Raises NoCredential.
     """
@@ -170,7 +172,9 @@ class SignAuth(Effect[LocalProof]):
     signed_octets: bytes
     hashes: frozenset[HashAlgorithm]
     certificate_requested: bool
+    authorities: frozenset[bytes] = frozenset()
     pkcs1: bool = False
+    prefers_rsa: bool = False
 
 
 @dataclass(frozen=True, slots=True)

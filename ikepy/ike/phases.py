@@ -34,6 +34,7 @@ class Keyed:
     init_request, init_response  the whole messages as they travelled; None for our own response, which is not yet sealed
     peer_hashes     of the peer's SIGNATURE_HASH_ALGORITHMS; empty where it sent none
     certificate_requested  whether the peer sent CERTREQ already here (responders do)
+    authorities     SHA-1 of the keys of the CAs it named there
     fragmentation   whether both sides said that they take fragments (RFC 7383)
     seen            what of a client's first requests tells its kind; None where we began
     follows_redirects  whether the initiator goes where it is sent (RFC 5685)
@@ -53,6 +54,7 @@ class Keyed:
     nat: NatFindings
     peer_hashes: frozenset[HashAlgorithm]
     certificate_requested: bool
+    authorities: frozenset[bytes] = frozenset()
     childless: bool = False
     fragmentation: bool = False
     seen: Seen | None = None

@@ -30,6 +30,7 @@ class Quirks:
     cert_always                       CERT goes into IKE_AUTH though `send_cert = ifasked` and none was asked for
     fragment_octets                   of the largest IPv4 datagram with a fragment (RFC 7383); None as configured
     pkcs1_signatures                  RSA signatures of RFC 7427 are PKCS#1 v1.5, not PSS
+    rsa_certificate                   of several certificates of ours one with an RSA key is shown, if there is one
     strip_domain                      a domain before a user's name is no part of it
     narrow_again_on_rekey             selectors wider than the child's are narrowed in its rekey, not refused; always so
     rekey_offers_lead_with_own_suite  offers for new keys begin with the suite the SA has, and its method of key exchange
@@ -43,6 +44,7 @@ class Quirks:
     cert_always: bool = False
     fragment_octets: int | None = None
     pkcs1_signatures: bool = False
+    rsa_certificate: bool = False
     strip_domain: bool = False
     narrow_again_on_rekey: bool = True
     rekey_offers_lead_with_own_suite: bool = False
@@ -70,7 +72,9 @@ _QUIRKS = {
         ignore_idi=True,
         asks_by_dhcp=True,
     ),
-    Kind.APPLE: Quirks(child_rekey_without_ke=True, cert_always=True, rekey_offers_lead_with_own_suite=True),
+    Kind.APPLE: Quirks(
+        child_rekey_without_ke=True, cert_always=True, rsa_certificate=True, rekey_offers_lead_with_own_suite=True
+    ),
     Kind.ANDROID: Quirks(child_rekey_without_ke=True, cert_always=True, pkcs1_signatures=True),
 }
 

@@ -28,6 +28,7 @@ from ikepy.config.model import (
     Config,
     ConnectionConfig,
     LocalAuthConfig,
+    PrivateKeyConfig,
     PskConfig,
     RemoteAuthConfig,
     Unique,
@@ -107,15 +108,21 @@ class Gateway:
 
 
 def make_gateway(
-    directory: File, *, own: Issued = GATE, legacy: LegacyProposals | None = None, seed: int = 1, **more: object
+    directory: File,
+    *,
+    own: Issued = GATE,
+    also: Issued | None = None,
+    legacy: LegacyProposals | None = None,
+    seed: int = 1,
+    **more: object,
 ) -> Gateway:
     """A gateway with the default proposals.
 
-    own      its certificate
+    own      its certificate, and `also` another for who wants that
     legacy   proposals taken besides
     more     keys of each connection that differ
     """
-    config = _config(directory, own, legacy)
+    config = _config(directory, own, legacy, also)
     config = replace(config, connections=tuple(replace(each, **more) for each in config.connections))  # type: ignore[arg-type]
     return gateway_of(config, directory / "leases.db", seed=seed)
 
@@ -132,17 +139,19 @@ def gateway_of(config: Config, book: File, *, seed: int = 1) -> Gateway:
     return Gateway(world)
 
 
-def _config(directory: File, own: Issued, legacy: LegacyProposals | None) -> Config:
+def _config(directory: File, own: Issued, legacy: LegacyProposals | None, also: Issued | None) -> Config:
     root = directory / "root.pem"
     root.write_bytes(ROOT.pem)
     certificate, key = own.write(directory, "gate")
+    further = also.write(directory, "also") if also is not None else None
+    certificates = (certificate, *((further[0],) if further is not None else ()))
     more = legacy if legacy is not None else LegacyProposals((), ())
     child = ChildConfig(
         "net",
         local_ts=tuple(TrafficSelector.from_network(ip_network(each)) for each in ("0.0.0.0/0", "::/0")),
         esp_proposals=(*default_proposals(ProtocolId.ESP), *more.esp),
     )
-    by_certificate = LocalAuthConfig(AuthKind.PUBKEY, parse_identity(NAME), (certificate,), key)
+    by_certificate = LocalAuthConfig(AuthKind.PUBKEY, parse_identity(NAME), certificates, key)
     common = ConnectionConfig(
         "eap",
         by_certificate,
@@ -165,6 +174,7 @@ def _config(directory: File, own: Issued, legacy: LegacyProposals | None) -> Con
     return Config(
         (common, certified, by_key),
         (PskConfig("psk", PSK),),
+        private_keys=(PrivateKeyConfig("also", further[1]),) if further is not None else (),
         pools=(POOL4, POOL6),
         users=tuple(UserConfig(name, nt_hash=nt_hash(PASSWORD)) for name in USERS),
     )

@@ -47,7 +47,7 @@ from ikepy.ike.exchanges.children import (
     make_offer,
 )
 from ikepy.ike.exchanges.mobike import read_mobility, say_mobility
-from ikepy.ike.exchanges.proving import PeerNotAuthenticated, sign, verify
+from ikepy.ike.exchanges.proving import PeerNotAuthenticated, asked_for, sign, verify
 from ikepy.ike.exchanges.view import Answer, SaView, authenticated_ids
 from ikepy.ike.phases import Authenticated, Keyed
 from ikepy.ike.selection import Ambiguous, NoneFits, Selected, select
@@ -197,7 +197,10 @@ async def respond(sa: SaView, keyed: Keyed, request: Received) -> Answer[AuthRes
     seen = with_auth(keyed.seen, request.message) if keyed.seen is not None else None
     sa.has_shown(auth.idi.identification, seen)
     connection = await _select(sa, keyed, auth)
-    keyed = replace(keyed, connection=connection, certificate_requested=bool(auth.certreqs), seen=seen)
+    asked = asked_for(auth.certreqs)
+    keyed = replace(
+        keyed, connection=connection, certificate_requested=bool(auth.certreqs), authorities=asked, seen=seen
+    )
     local = connection.local.id or await LocalIdentity(connection.name, connection.local, sa.path)
     proven, head = await let_in(sa, keyed, auth, local)
     rights = rights_of(sa.config, proven.proof)

@@ -31,6 +31,7 @@ from ikepy.ike.effects import (
     TrustAnchorHashes,
 )
 from ikepy.ike.errors import GaveUp, IkeError, InvalidKePayload, NoProposalChosen, RefusedByPeer, SentElsewhere
+from ikepy.ike.exchanges.proving import asked_for
 from ikepy.ike.exchanges.view import Answer, SaView
 from ikepy.ike.keymat import derive_ike_keys, derive_skeyseed
 from ikepy.ike.nat import NatFindings, find_nat, make_nat_notifies
@@ -343,6 +344,7 @@ def _key_initiator(sa: SaView, received: Received, accepted: Accepted, ni: bytes
         nat=replace(nat, forced=sa.connection.encap),
         peer_hashes=_peer_hashes(message),
         certificate_requested=bool(message.all(CertReq)),
+        authorities=asked_for(message.all(CertReq)),
         childless=message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None,
         fragmentation=sa.connection.fragmentation is not Fragmentation.NO
         and message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None,

@@ -5,6 +5,7 @@ Not here: the messages (ike_auth.py, eap_rounds.py), keys and certificates (auth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ikepy.config.groups import Proof
@@ -15,7 +16,7 @@ from ikepy.ike.errors import AuthenticationFailed
 from ikepy.ike.exchanges.view import SaView
 from ikepy.ike.keymat import shared_key_auth, signed_octets
 from ikepy.ike.phases import Keyed
-from ikepy.wire.payloads import Auth, Cert, Identification
+from ikepy.wire.payloads import Auth, Cert, CertReq, Identification
 from ikepy.wire.registry import AuthMethod
 
 
@@ -37,6 +38,11 @@ def shared_auth(keyed: Keyed, secret: Secret | None, identity: Identification, *
     octets = octets_of(keyed, identity, initiator=initiator)
     key = secret_of(keyed, secret, initiator=initiator)
     return Auth(AuthMethod.SHARED_KEY, shared_key_auth(keyed.suite.prf, key, octets))
+
+
+def asked_for(certreqs: Sequence[CertReq]) -> frozenset[bytes]:
+    """SHA-1 of the keys of all CAs that CERTREQ payloads name."""
+    return frozenset(each for certreq in certreqs for each in certreq.hashes)
 
 
 def secret_of(keyed: Keyed, secret: Secret | None, *, initiator: bool) -> Secret:
@@ -70,7 +76,9 @@ async def sign(
         signed_octets=octets_of(keyed, local, initiator=initiator),
         hashes=keyed.peer_hashes,
         certificate_requested=keyed.certificate_requested or keyed.quirks.cert_always,
+        authorities=keyed.authorities,
         pkcs1=keyed.quirks.pkcs1_signatures,
+        prefers_rsa=keyed.quirks.rsa_certificate,
     )
 
 
