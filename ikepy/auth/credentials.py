@@ -17,10 +17,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ikepy.auth.certificate import Certificate
 from ikepy.auth.fetched import Fetched
-from ikepy.auth.files import CredentialError, load_certificates, load_private_key, load_private_key_file
+from ikepy.auth.files import (
+    CredentialError,
+    load_certificates,
+    load_private_key,
+    load_private_key_file,
+    load_public_key,
+)
 from ikepy.auth.revocation import Lists, Revocations
 from ikepy.auth.rules import weakness_of
-from ikepy.config.authentication import Revocation
+from ikepy.config.authentication import LocalAuthConfig, Revocation
 from ikepy.config.identities import format_identity, same_identity
 from ikepy.config.model import AuthKind, Config, ConnectionConfig, ExtendedKeyUsage, PrivateKeyConfig
 from ikepy.crypto.signature import PrivateKey, PublicKey
@@ -55,12 +61,13 @@ class LocalCredential:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom a connection believes: CAs, and certificates that are trusted as they are."""
+    """Whom a connection believes: CAs, and certificates and public keys that are trusted as they are."""
 
     anchors: tuple[Certificate, ...] = ()
     pinned: tuple[Certificate, ...] = ()
     purposes: tuple[ExtendedKeyUsage, ...] = ()
     revocations: Revocations = field(default_factory=Revocations)
+    keys: tuple[PublicKey, ...] = ()
 
     def without_asking(self, *, is_asked_later: bool) -> Trust:
         """The same for who cannot wait until a CA has answered (Revocations.of_lists_alone)."""
@@ -74,6 +81,7 @@ class Credentials:
     authorities   the CAs by whose files groups know their members
     warnings      one sentence each, for the operator
     fetched       what CAs said of certificates; None where nobody fetches
+    raw           our key, where a connection proves itself by that alone (RFC 7670)
     """
 
     local: dict[str, LocalCredential] = field(default_factory=dict)
@@ -81,6 +89,7 @@ class Credentials:
     authorities: dict[Path, tuple[Certificate, ...]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     fetched: Fetched | None = None
+    raw: dict[str, PrivateKey] = field(default_factory=dict, repr=False)
 
 
 def load_credentials(config: Config, now: datetime | None = None, fetched: Fetched | None = None) -> Credentials:
@@ -93,9 +102,12 @@ def load_credentials(config: Config, now: datetime | None = None, fetched: Fetch
     keys = _Keys(config.private_keys)
     local: dict[str, LocalCredential] = {}
     trust: dict[str, Trust] = {}
+    raw: dict[str, PrivateKey] = {}
     warnings: list[str] = []
     for connection in config.connections:
-        if connection.local.auth is AuthKind.PUBKEY or connection.local.certs:
+        if is_raw(connection.local):
+            raw[connection.name] = _load_raw(connection, keys)
+        elif connection.local.auth is AuthKind.PUBKEY or connection.local.certs:
             local[connection.name] = _load_local(connection, keys)
             warnings += _local_warnings(connection, local[connection.name], now)
         if connection.remote.auth is AuthKind.PUBKEY or connection.remote.cacerts:
@@ -103,7 +115,7 @@ def load_credentials(config: Config, now: datetime | None = None, fetched: Fetch
             warnings += _trust_warnings(connection, trust[connection.name], now)
     files = dict.fromkeys(file for group in config.groups for file in group.cacerts)
     authorities = {file: tuple(_load_authorities(file)) for file in files}
-    return Credentials(local, trust, authorities, tuple(warnings), fetched)
+    return Credentials(local, trust, authorities, tuple(warnings), fetched, raw)
 
 
 class _Keys:
@@ -160,6 +172,21 @@ def _load_local(connection: ConnectionConfig, keys: _Keys) -> LocalCredential:
     return replace(_credential(certificate, key, known), others=rest)
 
 
+def is_raw(local: LocalAuthConfig) -> bool:
+    """Whether we prove ourselves by a key alone."""
+    return local.auth is AuthKind.PUBKEY and not local.certs and local.key is not None
+
+
+def _load_raw(connection: ConnectionConfig, keys: _Keys) -> PrivateKey:
+    file = connection.local.key
+    assert file is not None  # noqa: S101 - is_raw has looked
+    key = keys.of_file(file)
+    weakness = weakness_of(key.public_key())
+    if weakness:
+        raise CredentialError(file, weakness, "make a new key, for instance: openssl genpkey -algorithm ed25519")
+    return key
+
+
 def _credential(certificate: Certificate, key: PrivateKey, known: Sequence[Certificate]) -> LocalCredential:
     """A certificate of ours, with those above it among the ones we know."""
     chain = _order(certificate, known)
@@ -177,7 +204,8 @@ def _load_trust(connection: ConnectionConfig, fetched: Fetched | None) -> Trust:
     revocations = (
         Revocations(remote.revocation, lists, asked) if lists is not None or asked is not None else Revocations()
     )
-    return Trust(tuple(dict.fromkeys(anchors)), tuple(dict.fromkeys(pinned)), remote.eku, revocations)
+    public = tuple(load_public_key(file) for file in remote.pubkeys)
+    return Trust(tuple(dict.fromkeys(anchors)), tuple(dict.fromkeys(pinned)), remote.eku, revocations, public)
 
 
 def _load_authorities(file: Path) -> Iterator[Certificate]:

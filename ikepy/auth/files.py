@@ -14,11 +14,17 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from ikepy.auth.certificate import Certificate, CertificateRefused, from_x509, read_certificate
+from ikepy.auth.rules import weakness_of
 from ikepy.crypto.secret import Secret
-from ikepy.crypto.signature import PrivateKey
+from ikepy.crypto.signature import PrivateKey, PublicKey
 
 MOST_OCTETS = 1 << 20
 "The largest file that is read; more is surely the wrong file."
@@ -50,6 +56,25 @@ def load_certificates(file: Path) -> tuple[Certificate, ...]:
         return (read_certificate(octets),)
     except (ValueError, CertificateRefused) as error:
         raise CredentialError(file, f"no certificate that can be read: {error}", "name one in PEM or DER") from error
+
+
+def load_public_key(file: Path) -> PublicKey:
+    """Load the public key of a file, a SubjectPublicKeyInfo in PEM or DER; raises CredentialError."""
+    octets = _read(file, private=False)
+    try:
+        key: object = load_pem_public_key(octets) if b"-----BEGIN " in octets else load_der_public_key(octets)
+    except _UNREADABLE as error:
+        raise CredentialError(
+            file, "no public key that can be read", "make it: openssl pkey -in KEY -pubout"
+        ) from error
+    if not isinstance(key, PublicKey):
+        raise CredentialError(
+            file, f"a key of a kind IKE does not use ({type(key).__name__})", "make an RSA, EC or Ed25519 key"
+        )
+    weakness = weakness_of(key)
+    if weakness:
+        raise CredentialError(file, weakness, "have the peer make a new key")
+    return key
 
 
 def load_private_key_file(file: Path, passphrase: Secret | None) -> PrivateKey:

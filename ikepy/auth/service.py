@@ -18,14 +18,15 @@ from ikepy.auth.chains import validate_chain
 from ikepy.auth.choosing import choose_credential
 from ikepy.auth.credentials import Credentials, LocalCredential, Trust
 from ikepy.auth.peer import find_trusted, leads_to, read_sent
-from ikepy.config.groups import Proof
+from ikepy.auth.raw_keys import find_keys, is_by_key, leads_to_key, raw_cert
+from ikepy.config.groups import NO_PROOF, Proof
 from ikepy.config.identities import format_identity, format_pattern, matches
 from ikepy.config.model import AuthKind, Config, SendCert
 from ikepy.crypto.errors import CryptoError, SignatureInvalid
 from ikepy.crypto.prf import get_prf
 from ikepy.crypto.secret import Secret
+from ikepy.crypto.signature import PrivateKey, choose_signature_scheme, verify_auth_signature
 from ikepy.crypto.signature import sign_auth as sign
-from ikepy.crypto.signature import verify_auth_signature
 from ikepy.ike.actions import Path
 from ikepy.ike.effects import (
     FindTrustingConnections,
@@ -69,6 +70,9 @@ class AuthService:
             secret = self._psk(effect.identity, effect.peer, effect.path)
             octets = psk_auth(effect.prf, secret, effect.signed_octets)
             return LocalProof(Auth(AuthMethod.SHARED_KEY, octets), ())
+        raw = self._credentials.raw.get(effect.connection)
+        if raw is not None:
+            return self._sign_raw(effect, raw)
         local = self._local(effect.connection)
         try:
             local, scheme = choose_credential(local, effect)
@@ -77,11 +81,20 @@ class AuthService:
             raise NoCredential(
                 f"connection {effect.connection}: the peer takes no signature of our key: {error}"
             ) from error
-        send = effect.local.send_cert
-        wanted = send is SendCert.ALWAYS or (send is SendCert.IF_ASKED and effect.certificate_requested)
-        chain = local.chain if wanted else ()
+        chain = local.chain if _is_sent(effect) else ()
         certs = tuple(Cert(CertEncoding.X509_SIGNATURE, certificate.der) for certificate in chain)
         return LocalProof(Auth(method, octets), certs)
+
+    @staticmethod
+    def _sign_raw(effect: SignAuth, key: PrivateKey) -> LocalProof:
+        try:
+            scheme = choose_signature_scheme(key, effect.hashes, pkcs1=effect.pkcs1)
+            method, octets = sign(key, scheme, effect.signed_octets)
+        except CryptoError as error:
+            raise NoCredential(
+                f"connection {effect.connection}: the peer takes no signature of our key: {error}"
+            ) from error
+        return LocalProof(Auth(method, octets), (raw_cert(key.public_key()),) if _is_sent(effect) else ())
 
     def verify_auth(self, effect: VerifyAuth) -> PeerAuthenticated:
         """Verify the peer's AUTH payload, its certificates and its identity; raises AuthenticationFailed."""
@@ -113,8 +126,10 @@ class AuthService:
             sent = read_sent(effect.certs)
         except CertificateRefused:
             return frozenset()
-        trust = self._credentials.trust
-        return frozenset(name for name in effect.candidates if name in trust and leads_to(sent, trust[name]))
+        trust = {name: each for name, each in self._credentials.trust.items() if name in effect.candidates}
+        return frozenset(
+            name for name, each in trust.items() if leads_to(sent, each) or leads_to_key(effect.certs, each.keys)
+        )
 
     def trust_anchor_hashes(self, effect: TrustAnchorHashes) -> tuple[bytes, ...]:
         """SHA-1 of each trust anchor's SubjectPublicKeyInfo, each once (RFC 7296 §3.7)."""
@@ -138,6 +153,8 @@ class AuthService:
 
     def _verify_signature(self, effect: VerifyAuth) -> tuple[str, Proof]:
         trust = self._credentials.trust.get(effect.connection, Trust())
+        if is_by_key(effect.certs, trust.keys) and (effect.certs or not trust.pinned):
+            return self._verify_by_key(effect, trust)
         try:
             sent = read_sent(effect.certs)
             trusted = find_trusted(sent, trust, effect.identity, self._clock())
@@ -152,6 +169,23 @@ class AuthService:
                 return wording, proof_of(certificate, sent, trust, self._credentials, self._clock())
             except SignatureInvalid as error:
                 problem = error
+        raise AuthenticationFailed(f"'{format_identity(effect.identity)}': {problem}") from problem
+
+    @staticmethod
+    def _verify_by_key(effect: VerifyAuth, trust: Trust) -> tuple[str, Proof]:
+        """By a key of `pubkeys`; whose it is the configuration says, which has compared the identity already."""
+        try:
+            known = find_keys(effect.certs, trust.keys)
+        except CertificateRefused as refused:
+            raise AuthenticationFailed(f"connection {effect.connection}: {refused}") from refused
+        problem = SignatureInvalid("")
+        for key in known:
+            try:
+                wording = verify_auth_signature(effect.auth.method, key, effect.auth.octets, effect.signed_octets)
+            except SignatureInvalid as error:
+                problem = error
+            else:
+                return f"{wording}, raw public key", NO_PROOF
         raise AuthenticationFailed(f"'{format_identity(effect.identity)}': {problem}") from problem
 
     def _psk(self, local: Identification, peer: Identification | None, path: Path) -> Secret:
@@ -179,6 +213,12 @@ def proof_of(
         above = validate_chain(certificate, sent[1:], trust.anchors, trust.purposes, now)[1:]
     files = (file for file, authorities in credentials.authorities.items() if not set(authorities).isdisjoint(above))
     return Proof(cert_names=tuple(certificate.identities()), authorities=frozenset(files))
+
+
+def _is_sent(effect: SignAuth) -> bool:
+    """Whether our certificate, or key, goes along."""
+    send = effect.local.send_cert
+    return send is SendCert.ALWAYS or (send is SendCert.IF_ASKED and effect.certificate_requested)
 
 
 def psk_auth(prf: PrfId, secret: Secret, signed_octets: bytes) -> bytes:

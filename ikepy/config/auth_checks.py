@@ -74,6 +74,10 @@ def _check_local(config: Config, connection: ConnectionConfig, local: LocalAuthC
 
 
 def _check_certificate(config: Config, local: LocalAuthConfig, what: str) -> None:
+    if not local.certs and local.auth is AuthKind.PUBKEY and local.key is not None:
+        if local.id is None:
+            raise Unfit("a key alone says not who we are", 'add id = "our.name", or certs', "id")
+        return
     if not local.certs:
         raise Unfit(f"{what} needs our certificate", 'add certs = "our-cert.pem"', "certs")
     if local.key is None and not config.private_keys:
@@ -87,14 +91,16 @@ def _check_remote(config: Config, connection: ConnectionConfig, remote: RemoteAu
             _check_has_psk(config)
             if not joins_tls:
                 _check_unused((("cacerts", bool(remote.cacerts)), ("certs", bool(remote.certs))))
-            _check_unused((("eku", bool(remote.eku)),))
+            _check_unused((("eku", bool(remote.eku)), ("pubkeys", bool(remote.pubkeys))))
         case AuthKind.PUBKEY:
-            if not remote.cacerts and not remote.certs:
+            if not remote.cacerts and not remote.certs and not remote.pubkeys:
                 raise Unfit(
                     'auth = "pubkey" needs something to trust',
-                    'add cacerts = "ca.pem", or certs = "peer-cert.pem" for one certificate',
+                    'add cacerts = "ca.pem", certs = "peer-cert.pem" for one certificate, or pubkeys for a key alone',
                     "cacerts",
                 )
+            if remote.pubkeys and (remote.id.identification is None or remote.id.wildcard):
+                raise Unfit("a public key says not whose it is", 'add id = "the.peer"', "id")
         case AuthKind.EAP:
             _check_eap_server(config, connection, remote)
 

@@ -62,7 +62,10 @@ class LocalAuthConfig:
         "ours, with their keys under `secrets`, are for peers that want another CA or another kind of key."
     )
     key: Path | None = None
-    "The private key's file; without it the key under `secrets` that fits the certificate."
+    (
+        "The private key's file; without it the key under `secrets` that fits the certificate. Without certs it proves us "
+        "alone, as a raw public key (RFC 7670) that the peer has."
+    )
     send_cert: SendCert = SendCert.ALWAYS
     "When our certificate is sent."
     eap_id: str | None = None
@@ -87,6 +90,8 @@ class RemoteAuthConfig:
     "Trust anchors for the peer's certificate."
     certs: tuple[Path, ...] = ()
     "The peer's own certificates, trusted as they are (pinned)."
+    pubkeys: tuple[Path, ...] = ()
+    "Files with the peer's public keys, trusted as they are (RFC 7670): PEM or DER, as `openssl pkey -pubout` makes them."
     eku: tuple[ExtendedKeyUsage, ...] = ()
     "Extended key usages of which the certificate must have one; empty asks for none."
     crls: tuple[Path, ...] = ()

@@ -147,6 +147,6 @@ def _files(config: Config) -> dict[Path, None]:
                 files += [*local.certs, local.key]
         for remote in (connection.remote, connection.remote2):
             if remote is not None:
-                files += [*remote.cacerts, *remote.certs]
+                files += [*remote.cacerts, *remote.certs, *remote.pubkeys]
     files += [file for group in config.groups for file in group.cacerts]
     return dict.fromkeys(file for file in files if file is not None)

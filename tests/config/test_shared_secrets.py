@@ -120,7 +120,12 @@ def test_a_private_key_has_no_owners(write: Write) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        (', certs = "cert.pem"', "", '[connections.site.local] certs: auth = "pubkey" needs our certificate'),
+        (
+            ', certs = "cert.pem", key = "key.pem"',
+            "",
+            '[connections.site.local] certs: auth = "pubkey" needs our certificate',
+        ),
+        (', certs = "cert.pem"', "", "[connections.site.local] id: a key alone says not who we are"),
         (', key = "key.pem"', "", '[connections.site.local] key: auth = "pubkey" needs our private key'),
         (', cacerts = ["ca.pem"]', "", '[connections.site.remote] cacerts: auth = "pubkey" needs something to trust'),
         ('"cert.pem"', '"crt.pem"', "crt.pem cannot be read: No such file or directory; check the name"),
